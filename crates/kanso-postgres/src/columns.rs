@@ -56,7 +56,12 @@ pub(crate) struct Columns<'r> {
 
 impl<'r> Columns<'r> {
     pub(crate) const fn of(row: &'r Row) -> Self {
-        Self { row, next: 0 }
+        Self::from(row, 0)
+    }
+
+    /// Begins at the column with this index.
+    pub(crate) const fn from(row: &'r Row, next: usize) -> Self {
+        Self { row, next }
     }
 
     pub(crate) fn take<T: Column>(&mut self) -> Result<T, DatabaseError> {

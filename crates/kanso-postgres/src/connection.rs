@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// Runs a statement and returns its rows.
-    async fn rows(
+    pub(crate) async fn rows(
         &self,
         sql: &'static str,
         parameters: Vec<Parameter>,

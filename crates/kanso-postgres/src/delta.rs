@@ -57,26 +57,23 @@ pub(crate) async fn read(
         records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     let settings = match query.scope {
-        Scope::Everything => changed_settings(connection, user, query.since).await?,
+        Scope::Everything => users::settings_record(connection, user).await?,
         Scope::Habits | Scope::Entries => None,
     };
+    let settings = settings.filter(|settings| changed_since(query.since, settings));
     let remaining = total - records.len() as u64;
     Ok(Some(Page::new(
         records, settings, head, remaining, first_pull,
     )))
 }
 
-async fn changed_settings(
-    connection: &Connection,
-    user: UserId,
-    since: Since,
-) -> Result<Option<SettingsRecord>, DatabaseError> {
-    let settings = users::settings_record(connection, user).await?;
-    Ok(settings.filter(|settings| match since {
+/// Returns true if the settings changed after the start of a delta.
+pub(crate) fn changed_since(since: Since, settings: &SettingsRecord) -> bool {
+    match since {
         Since::Beginning => true,
         Since::Position(after) | Since::FirstPull { after, .. } => settings.seq > after,
         Since::Instant(instant) => settings.updated_at > instant,
-    }))
+    }
 }
 
 /// Reads the changes of a user after a position.
@@ -110,20 +107,26 @@ const fn tables(scope: Scope) -> &'static [SyncedTable] {
     }
 }
 
+/// Habits that changed after a position ($2), without tombstones up to another one.
 macro_rules! habits_changed {
-    () => {
-        " FROM habits WHERE user_id = $1 AND seq > $2 AND (seq > $3 OR deleted_at IS NULL)"
+    ($live_until:literal) => {
+        concat!(
+            " FROM habits WHERE user_id = $1 AND seq > $2 AND (seq > ",
+            $live_until,
+            " OR deleted_at IS NULL)"
+        )
     };
 }
+pub(crate) use habits_changed;
 
 const HABITS: SyncedTable = SyncedTable {
     position: "SELECT seq FROM habits WHERE user_id = $1 AND updated_at <= $2
                ORDER BY seq DESC LIMIT 1",
-    count: concat!("SELECT count(*)", habits_changed!()),
+    count: concat!("SELECT count(*)", habits_changed!("$3")),
     records: concat!(
         "SELECT ",
         habit_columns!(),
-        habits_changed!(),
+        habits_changed!("$3"),
         " ORDER BY seq LIMIT $4"
     ),
     read: |row| habits::read(row).map(Record::Habit),
@@ -132,22 +135,27 @@ const HABITS: SyncedTable = SyncedTable {
 // An entry of a deleted habit is left out unless it has its own tombstone: the tombstone of the habit
 // covers its live entries, and a device deletes them with it.
 macro_rules! entries_changed {
-    () => {
-        " FROM entries WHERE user_id = $1 AND seq > $2 AND (seq > $3 OR deleted_at IS NULL)
-           AND (deleted_at IS NOT NULL
-                OR habit_id NOT IN (SELECT id FROM habits
-                                    WHERE user_id = $1 AND deleted_at IS NOT NULL))"
+    ($live_until:literal) => {
+        concat!(
+            " FROM entries WHERE user_id = $1 AND seq > $2 AND (seq > ",
+            $live_until,
+            " OR deleted_at IS NULL)
+              AND (deleted_at IS NOT NULL
+                   OR habit_id NOT IN (SELECT id FROM habits
+                                       WHERE user_id = $1 AND deleted_at IS NOT NULL))"
+        )
     };
 }
+pub(crate) use entries_changed;
 
 const ENTRIES: SyncedTable = SyncedTable {
     position: "SELECT seq FROM entries WHERE user_id = $1 AND updated_at <= $2
                ORDER BY seq DESC LIMIT 1",
-    count: concat!("SELECT count(*)", entries_changed!()),
+    count: concat!("SELECT count(*)", entries_changed!("$3")),
     records: concat!(
         "SELECT ",
         entry_columns!(),
-        entries_changed!(),
+        entries_changed!("$3"),
         " ORDER BY seq LIMIT $4"
     ),
     read: |row| entries::read(row).map(Record::Entry),

@@ -6,12 +6,13 @@ use kanso_domain::sync::RecordWrite;
 use kanso_domain::{Date, EntryId, HabitId, Timestamp, UserId};
 use tokio_postgres::Row;
 
-use crate::columns::{Columns, Parameter, bind, bound, bound_all};
+use crate::columns::{Column, Columns, Parameter, bind, bound, bound_all};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::habits::read_stamp;
 use crate::pipeline::Pipeline;
 use crate::provenance;
+use crate::statements::{by_key, has_key};
 
 /// Columns in the order of [`read`].
 macro_rules! entry_columns {
@@ -23,54 +24,64 @@ macro_rules! entry_columns {
 pub(crate) use entry_columns;
 
 pub(crate) fn read(row: &Row) -> Result<Entry, DatabaseError> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Entry, DatabaseError> {
     let id = columns.take()?;
     let details = EntryDetails {
         habit_id: columns.take()?,
-        completion: read_completion(&mut columns)?,
+        completion: read_completion(columns)?,
         timezone: columns.take()?,
         local_date: columns.take()?,
         kind: columns.take()?,
         value: columns.take()?,
         notes: columns.take()?,
     };
-    let stamp = read_stamp(&mut columns)?;
+    let stamp = read_stamp(columns)?;
     Ok(Entry {
         id,
         details,
-        provenance: provenance::read(&mut columns, &stamp)?,
+        provenance: provenance::read(columns, &stamp)?,
         stamp,
     })
 }
 
 /// Reads the two columns of a completion: midnight UTC of the day stands for a day without a time.
 pub(crate) fn read_completion(columns: &mut Columns<'_>) -> Result<Completion, DatabaseError> {
-    let instant: Timestamp = columns.take()?;
-    let is_a_date = columns.take()?;
-    Ok(if is_a_date {
+    Ok(completion(columns.take()?, columns.take()?))
+}
+
+pub(crate) fn completion(instant: Timestamp, is_a_date: bool) -> Completion {
+    if is_a_date {
         Completion::Day(instant.utc_date())
     } else {
         Completion::At(instant)
-    })
+    }
 }
 
 /// Entries by id ($2), with tombstones and entries of deleted habits.
-pub(crate) const NAMED: &str = concat!(
+const NAMED: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entries WHERE user_id = $1 AND id = ANY ($2)"
+    " FROM ",
+    by_key!("entries", "id")
 );
 
 /// Live entries of habits ($2). The habits may be deleted: reviving one needs its entries.
 pub(crate) const LIVE_OF: &str = concat!(
     "SELECT ",
     entry_columns!(),
-    " FROM entries WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL"
+    " FROM ",
+    by_key!("entries", "habit_id", " AND deleted_at IS NULL")
 );
 
 /// Days of the first live entries of habits ($2). The habits may be deleted.
-pub(crate) const FIRST_DAYS_OF: &str = "SELECT habit_id, min(local_date) FROM entries
-      WHERE user_id = $1 AND habit_id = ANY ($2) AND deleted_at IS NULL GROUP BY habit_id";
+pub(crate) const FIRST_DAYS_OF: &str = "SELECT asked.key, first.day
+     FROM unnest($2::uuid[]) AS asked (key)
+     CROSS JOIN LATERAL (SELECT local_date AS day FROM entries
+                         WHERE user_id = $1 AND habit_id = asked.key AND deleted_at IS NULL
+                         ORDER BY local_date LIMIT 1) AS first";
 
 /// Reads a row of [`FIRST_DAYS_OF`].
 pub(crate) fn read_first_day(row: &Row) -> Result<(HabitId, Date), DatabaseError> {
@@ -97,7 +108,9 @@ pub(crate) async fn find_live(
         "SELECT ",
         entry_columns!(),
         " FROM entries
-          WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL
+          WHERE ",
+        has_key!("id", "$2"),
+        " AND deleted_at IS NULL
             AND EXISTS (SELECT 1 FROM habits
                         WHERE habits.user_id = $1 AND habits.id = entries.habit_id
                           AND habits.deleted_at IS NULL)"
@@ -184,8 +197,9 @@ pub(crate) async fn some_live(
     let sql = concat!(
         "SELECT ",
         entry_columns!(),
-        " FROM entries
-          WHERE user_id = $1 AND id = ANY ($2) AND deleted_at IS NULL
+        " FROM ",
+        by_key!("entries", "id"),
+        " WHERE entries.deleted_at IS NULL
             AND EXISTS (SELECT 1 FROM habits
                         WHERE habits.user_id = $1 AND habits.id = entries.habit_id
                           AND habits.deleted_at IS NULL)"
@@ -195,8 +209,8 @@ pub(crate) async fn some_live(
         .await
 }
 
-/// Returns the parameters 1 to 17 of [`INSERT`] and [`UPDATE`].
-fn values(user: UserId, entry: &Entry) -> Vec<Parameter> {
+/// Returns the values of one entry, in the order of [`read`].
+pub(crate) fn row(entry: &Entry) -> Vec<Parameter> {
     let Entry {
         id,
         details,
@@ -204,7 +218,6 @@ fn values(user: UserId, entry: &Entry) -> Vec<Parameter> {
         stamp,
     } = entry;
     bind![
-        user,
         *id,
         details.habit_id,
         details.completion.instant(),
@@ -224,34 +237,79 @@ fn values(user: UserId, entry: &Entry) -> Vec<Parameter> {
     ]
 }
 
+/// Returns the values of many entries, one array for each column in the order of [`read`].
+pub(crate) fn columns(entries: &[&Entry]) -> Vec<Parameter> {
+    fn each<T: Column>(entries: &[&Entry], value: impl Fn(&Entry) -> T) -> Parameter {
+        let values: Vec<T> = entries.iter().map(|entry| value(entry)).collect();
+        bound_all(&values)
+    }
+    let details = || entries.iter().map(|entry| &entry.details);
+    vec![
+        each(entries, |entry| entry.id),
+        each(entries, |entry| entry.details.habit_id),
+        each(entries, |entry| entry.details.completion.instant()),
+        each(entries, |entry| {
+            matches!(entry.details.completion, Completion::Day(_))
+        }),
+        bound_all(details().map(|details| &details.timezone)),
+        each(entries, |entry| entry.details.local_date),
+        each(entries, |entry| entry.details.kind),
+        each(entries, |entry| entry.details.value),
+        bound_all(details().map(|details| &details.notes)),
+        each(entries, |entry| entry.stamp.seq),
+        each(entries, |entry| entry.stamp.version),
+        each(entries, |entry| entry.stamp.created_at),
+        each(entries, |entry| entry.stamp.updated_at),
+        each(entries, |entry| entry.stamp.deleted_at),
+        each(entries, |entry| provenance::stored(&entry.provenance)),
+        each(entries, |entry| entry.provenance.device()),
+    ]
+}
+
+/// Stores new entries.
 pub(crate) const INSERT: &str = concat!(
     "INSERT INTO entries (user_id, ",
     entry_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    ") SELECT $1, entry.*
+       FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::boolean[], $6::text[], $7::bigint[],
+            $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
+            $14::bigint[], $15::bigint[], $16::bytea[], $17::uuid[]) AS entry"
 );
 
 /// Updates one version of an entry. Divides by the number of rows, as the update of a habit does.
 /// An entry never moves to another habit, so `habit_id` is a condition and is not set.
-pub(crate) const UPDATE: &str = "WITH changed AS (
+pub(crate) const UPDATE: &str = concat!(
+    "WITH changed AS (
          UPDATE entries SET completion_date = $4, completion_is_a_date = $5, timezone = $6,
              local_date = $7, kind = $8, value = $9, notes = $10, seq = $11, version = $12,
              created_at = $13, updated_at = $14, deleted_at = $15, field_edits = $16,
              edited_by = $17
-         WHERE user_id = $1 AND id = $2 AND habit_id = $3 AND version = $18 RETURNING id)
-     SELECT 1 / count(*) FROM changed";
+         WHERE ",
+    has_key!("id", "$2"),
+    " AND habit_id = $3 AND version = $18 RETURNING id)
+     SELECT 1 / count(*) FROM changed"
+);
 
-/// Adds the statement that stores an entry. It fails if the stored version is not the replaced one,
-/// or if the id of a new entry is taken.
-pub(crate) fn save(pipeline: &mut Pipeline<'_>, user: UserId, save: &RecordWrite<Entry>) {
-    let (id, replaces) = (save.record.id, save.replaces);
-    let mut values = values(user, &save.record);
-    let sql = match replaces {
-        None => INSERT,
-        Some(version) => {
+/// Adds the statements that store entries. They fail if a stored version is not the replaced one, or if the
+/// id of a new entry is taken.
+pub(crate) fn save(pipeline: &mut Pipeline<'_>, user: UserId, saves: &[RecordWrite<Entry>]) {
+    let new = saves.iter().filter(|save| save.replaces.is_none());
+    let new: Vec<_> = new.map(|save| &save.record).collect();
+    if let Some(first) = new.first() {
+        let mut values = bind![user];
+        values.extend(columns(&new));
+        let id = first.id;
+        let explain = move |error: DatabaseError| error.or_stale("entry", id, None);
+        pipeline.add_explained(INSERT, values, explain);
+    }
+    for save in saves {
+        let (id, replaces) = (save.record.id, save.replaces);
+        if let Some(version) = replaces {
+            let mut values = bind![user];
+            values.extend(row(&save.record));
             values.push(bound(&version));
-            UPDATE
+            let explain = move |error: DatabaseError| error.or_stale("entry", id, replaces);
+            pipeline.add_explained(UPDATE, values, explain);
         }
-    };
-    let explain = move |error: DatabaseError| error.or_stale("entry", id, replaces);
-    pipeline.add_explained(sql, values, explain);
+    }
 }

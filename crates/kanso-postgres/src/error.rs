@@ -76,7 +76,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
 impl DatabaseError {
     /// Names the record if the error means that the stored version is not the replaced one.
     pub(crate) fn or_stale(self, kind: &str, id: impl Display, replaces: Option<Version>) -> Self {
-        if !self.is_division_by_zero() && !self.is_unique_violation() {
+        if !self.is_stale() {
             return self;
         }
         let expected = replaces.map_or("new".to_owned(), |version| format!("at version {version}"));
@@ -108,6 +108,11 @@ impl DatabaseError {
             Self::Replaced => true,
             _ => false,
         }
+    }
+
+    /// Returns true if a stored version is not the replaced one, or if the id of a new record is taken.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_division_by_zero() || self.is_unique_violation()
     }
 
     /// Returns true if an update changed no row. Such statements divide by the number of changed

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::error::DatabaseError;
 use crate::pipeline::Pipeline;
 use crate::provenance;
+use crate::statements::by_key;
 
 /// Columns in the order of [`read`].
 //
@@ -31,7 +32,10 @@ macro_rules! habit_columns {
 pub(crate) use habit_columns;
 
 pub(crate) fn read(row: &Row) -> Result<Habit, DatabaseError> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+pub(crate) fn read_columns(columns: &mut Columns<'_>) -> Result<Habit, DatabaseError> {
     let id = columns.take()?;
     let details = HabitDetails {
         title: columns.take()?,
@@ -47,7 +51,7 @@ pub(crate) fn read(row: &Row) -> Result<Habit, DatabaseError> {
         archived_at: columns.take()?,
         archived_spans: columns.take()?,
     };
-    let stamp = read_stamp(&mut columns)?;
+    let stamp = read_stamp(columns)?;
     let streak = StoredStreak {
         current: columns.take()?,
         longest: columns.take()?,
@@ -57,7 +61,7 @@ pub(crate) fn read(row: &Row) -> Result<Habit, DatabaseError> {
         id,
         details,
         streak,
-        provenance: provenance::read(&mut columns, &stamp)?,
+        provenance: provenance::read(columns, &stamp)?,
         stamp,
     })
 }
@@ -71,21 +75,6 @@ pub(crate) fn read_stamp(columns: &mut Columns<'_>) -> Result<Stamp, DatabaseErr
         deleted_at: columns.take()?,
     })
 }
-
-/// Habits of a write, with tombstones: by id ($2), by the ids of their entries ($3), and those that
-/// have live entries among the habits whose entries are loaded ($4).
-//
-// One statement with subqueries instead of two that depend on each other: everything that a write
-// loads leaves in one round trip, so no statement can use the result of another.
-pub(crate) const NAMED: &str = concat!(
-    "SELECT ",
-    habit_columns!(),
-    " FROM habits WHERE user_id = $1 AND id = ANY (ARRAY (
-          SELECT unnest($2::uuid[])
-          UNION SELECT habit_id FROM entries WHERE user_id = $1 AND id = ANY ($3)
-          UNION SELECT habit_id FROM entries
-                WHERE user_id = $1 AND habit_id = ANY ($4) AND deleted_at IS NULL))"
-);
 
 /// Number of live habits.
 pub(crate) const COUNT_LIVE: &str =
@@ -106,7 +95,8 @@ pub(crate) async fn some(
     let sql = concat!(
         "SELECT ",
         habit_columns!(),
-        " FROM habits WHERE user_id = $1 AND id = ANY ($2)"
+        " FROM ",
+        by_key!("habits", "id")
     );
     connection.all(sql, vec![bound(&user), ids], read).await
 }

@@ -1,6 +1,7 @@
 //! Edge out: the storage ports on PostgreSQL.
 //!
-//! A write is one transaction that begins with the lock on the user's row. The reads are sent
+//! A push of entries is two statements: one loads, and one stores if the user's row has not changed since.
+//! Any other write is one transaction that begins with the lock on the user's row. The reads are sent
 //! together with the lock, and the writes together with the commit, so a write takes two round
 //! trips for any number of records. A read sees one snapshot. Every transaction runs in a task of
 //! its own, so a cancelled caller leaves nothing half done. A connection whose transaction did not
@@ -32,17 +33,19 @@ mod fitness;
 mod habits;
 mod history;
 mod journal;
+mod load;
 mod measure;
 mod migrate;
 mod newest;
 mod open;
 mod options;
+mod page;
 mod pipeline;
 mod pool;
 mod primary;
 mod provenance;
 mod purge;
-mod purged;
+mod push;
 mod receipts;
 mod records;
 mod rights;
@@ -56,6 +59,7 @@ mod tls;
 mod usage;
 mod users;
 mod witness;
+mod writers;
 
 pub use open::{OpenError, finish_mixed_phase, migrate, oldest_server, schema};
 pub use options::{DatabaseUrl, FreshEpoch, PostgresOptions, UrlError};

@@ -242,7 +242,7 @@ impl Answers {
         self.answer(query).map_or(0, |answer| answer.affected)
     }
 
-    fn rows(&self, query: Query) -> &[Row] {
+    pub(crate) fn rows(&self, query: Query) -> &[Row] {
         self.answer(query).map_or(&[], |answer| &answer.rows)
     }
 

@@ -27,12 +27,18 @@ use crate::{FreshEpoch, PostgresOptions};
 // `synchronous_commit` off for the database, but an acknowledged operation must survive a crash of the
 // server; every other value does that, so it stays, for instance `remote_apply`. Notices are not
 // errors.
+//
+// A statement is planned once for each connection: by default PostgreSQL plans one with an array for
+// each execution, which costs more than the execution. So no statement may depend on a plan for its
+// values (ADR 0026). Every table is read by an index: a plan from the time when a table had one page
+// stays in use while it grows.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '30s';
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off';
-    SET client_min_messages = 'warning'";
+    SET client_min_messages = 'warning'; SET plan_cache_mode = 'force_generic_plan';
+    SET enable_seqscan = 'off'; SET jit = 'off'";
 
 /// Maximum wait for a free connection, and for a new one.
 const POOL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,49 +5,68 @@ use std::borrow::Cow;
 use kanso_domain::sync::{Receipt, ReceiptKey, ReceiptOutcome, Rejection, RejectionCode};
 use kanso_domain::{FieldError, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Row;
 
-use crate::columns::{Columns, bind};
+use crate::columns::{Columns, Parameter, bind, bound_all};
 use crate::error::{DatabaseError, InvalidColumn};
 use crate::pipeline::Pipeline;
 
-/// Receipts by operation id ($2).
-pub(crate) const NAMED: &str =
-    "SELECT op_id, fingerprint, device_id, outcome, version, seq, rejection
-     FROM receipts WHERE user_id = $1 AND op_id = ANY ($2)";
+/// Columns in the order of [`read`].
+macro_rules! receipt_columns {
+    () => {
+        "op_id, fingerprint, device_id, outcome, version, seq, rejection"
+    };
+}
+pub(crate) use receipt_columns;
 
-pub(crate) const INSERT: &str =
-    "INSERT INTO receipts (user_id, op_id, fingerprint, device_id, outcome, version, seq,
-         rejection, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+/// Stores new receipts, all at $2.
+pub(crate) const INSERT: &str = concat!(
+    "INSERT INTO receipts (user_id, ",
+    receipt_columns!(),
+    ", created_at)
+     SELECT $1, receipt.*, $2
+     FROM unnest($3::uuid[], $4::bytea[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
+                 $9::text[]) AS receipt"
+);
 
-/// Adds the statement that stores a new receipt.
+/// Adds the statement that stores new receipts, if there are any.
 pub(crate) fn insert(
     pipeline: &mut Pipeline<'_>,
     user: UserId,
-    receipt: &Receipt,
+    receipts: &[Receipt],
     created_at: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let (outcome, done, rejection) = match &receipt.outcome {
-        ReceiptOutcome::Done { version, seq } => (DONE, Some((*version, *seq)), None),
-        ReceiptOutcome::Conflict => (CONFLICT, None, None),
-        ReceiptOutcome::Gone => (GONE, None, None),
-        ReceiptOutcome::Rejected(rejection) => (REJECTED, None, Some(write(rejection)?)),
-    };
-    let (version, seq) = done.unzip();
-    let values = bind![
-        user,
-        receipt.key.op_id,
-        receipt.key.fingerprint,
-        receipt.device,
-        outcome.to_owned(),
-        version,
-        seq,
-        rejection,
-        created_at,
-    ];
-    pipeline.add(INSERT, values);
+    if !receipts.is_empty() {
+        let mut parameters = bind![user, created_at];
+        parameters.extend(values(receipts)?);
+        pipeline.add(INSERT, parameters);
+    }
     Ok(())
+}
+
+/// Returns the values of receipts, one array for each column in the order of [`read`].
+pub(crate) fn values(receipts: &[Receipt]) -> Result<Vec<Parameter>, DatabaseError> {
+    let (mut outcomes, mut done) = (Vec::new(), Vec::new());
+    let mut rejections = Vec::new();
+    for receipt in receipts {
+        let (outcome, result, rejection) = match &receipt.outcome {
+            ReceiptOutcome::Done { version, seq } => (DONE, Some((*version, *seq)), None),
+            ReceiptOutcome::Conflict => (CONFLICT, None, None),
+            ReceiptOutcome::Gone => (GONE, None, None),
+            ReceiptOutcome::Rejected(rejection) => (REJECTED, None, Some(write(rejection)?)),
+        };
+        outcomes.push(outcome.to_owned());
+        done.push(result.unzip());
+        rejections.push(rejection);
+    }
+    Ok(vec![
+        bound_all(receipts.iter().map(|receipt| &receipt.key.op_id)),
+        bound_all(receipts.iter().map(|receipt| &receipt.key.fingerprint)),
+        bound_all(receipts.iter().map(|receipt| &receipt.device)),
+        bound_all(&outcomes),
+        bound_all(done.iter().map(|(version, _)| version)),
+        bound_all(done.iter().map(|(_, seq)| seq)),
+        bound_all(&rejections),
+    ])
 }
 
 const DONE: &str = "done";
@@ -55,8 +74,7 @@ const CONFLICT: &str = "conflict";
 const GONE: &str = "gone";
 const REJECTED: &str = "rejected";
 
-pub(crate) fn read(row: &Row) -> Result<Receipt, DatabaseError> {
-    let mut columns = Columns::of(row);
+pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Receipt, DatabaseError> {
     let key = ReceiptKey {
         op_id: columns.take()?,
         fingerprint: columns.take()?,

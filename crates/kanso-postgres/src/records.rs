@@ -3,20 +3,22 @@
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{
-    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
+    Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore, Scope,
     SnapshotPiece, SnapshotQuery, StorageError, WriteOutcome,
 };
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Loaded, Page, Usage};
-use kanso_domain::{Entity, EntryId, HabitId, Seq, UserId};
+use kanso_domain::sync::{Buckets, Changeset, Epoch, Head, LoadSet, Page, Since, Usage};
+use kanso_domain::{EntryId, HabitId, Seq, UserId};
 
 use crate::attempts::{BEGIN, COMMIT};
 use crate::columns::{bind, bound, bound_all};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
+use crate::load::{self, Extent, State};
+use crate::push::{self, Push};
 use crate::{
-    PostgresStorage, compare, delta, entries, habits, journal, purged, receipts, snapshot,
+    PostgresStorage, compare, delta, entries, habits, journal, page, receipts, snapshot,
     streak_queue, usage, users,
 };
 
@@ -28,13 +30,27 @@ impl RecordStore for PostgresStorage {
         keys: LoadSet,
         decide: Decide,
     ) -> Result<WriteOutcome, StorageError> {
-        self.transact((user, keys, decide), |connection, (user, keys, decide)| {
-            write(connection, *user, keys, decide).boxed()
+        let turn = self.writers.enter(user);
+        let data = (user, keys, decide, turn);
+        self.transact(data, |connection, (user, keys, decide, turn)| {
+            write(connection, *user, keys, decide, turn.is_alone()).boxed()
         })
         .await
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {
+        let after = match query.since {
+            Since::Beginning => Some(Seq::ZERO),
+            Since::Position(after) | Since::FirstPull { after, .. } => Some(after),
+            Since::Instant(_) => None,
+        };
+        if let Some(after) = after.filter(|_| query.scope == Scope::Everything) {
+            return self
+                .look_up((user, query, after), |connection, (user, query, after)| {
+                    page::read(connection, *user, *query, *after).boxed()
+                })
+                .await;
+        }
         // Most devices that ask are up to date. One row answers them without a transaction.
         let Some(head) = self.head(user).await? else {
             return Ok(None);
@@ -145,20 +161,30 @@ impl RecordStore for PostgresStorage {
     }
 }
 
-/// Decides on a write and stores it in two round trips: the first locks the user and loads, the
-/// second stores and commits.
+/// Decides on a write and stores it.
+///
+/// A push of entries needs two statements: one loads, and one stores if nothing has changed since. Any other
+/// write, and a push that met another writer, holds the lock on the user from the load to the commit.
 async fn write(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
     decide: &Decide,
+    is_alone: bool,
 ) -> Result<WriteOutcome, DatabaseError> {
-    let Some(loaded) = load(connection, user, keys).await? else {
+    // Beside another writer the second statement would only find that the user's row has changed.
+    if let Some(extent) = Extent::of_push(keys).filter(|_| is_alone) {
+        let written = push_unlocked(connection, user, (keys, extent), decide);
+        if let Some(outcome) = written.await? {
+            return Ok(outcome);
+        }
+    }
+    let Some(state) = load(connection, user, keys).await? else {
         connection.command(COMMIT).await?;
         return Ok(WriteOutcome::NoSuchUser);
     };
-    let before = (loaded.head, loaded.usage);
-    match decide(loaded) {
+    let before = (state.loaded.head, state.loaded.usage);
+    match decide(state.loaded) {
         Ok(changeset) => {
             store(connection, user, before, &changeset).await?;
             Ok(WriteOutcome::Committed(changeset))
@@ -167,6 +193,47 @@ async fn write(
             connection.command(COMMIT).await?;
             Ok(WriteOutcome::Refused(refusal))
         }
+    }
+}
+
+/// Writes without a transaction around the load and the store; returns `None` if the write has to hold the
+/// lock.
+///
+/// The load is one statement, so it reads one snapshot, and the store takes place only if the user's row is
+/// still the one of that snapshot. So the decision is the one that would be made under the lock.
+async fn push_unlocked(
+    connection: &Connection,
+    user: UserId,
+    (keys, extent): (&LoadSet, Extent),
+    decide: &Decide,
+) -> Result<Option<WriteOutcome>, DatabaseError> {
+    let mut pipeline = connection.pipeline();
+    pipeline.prepare_also(&push::STATEMENTS);
+    let rows = pipeline.add(extent.sql(), load::parameters(user, keys));
+    let answers = pipeline.send().await?;
+    let asked = (keys, extent);
+    let Some(state) = load::read(connection, asked, answers.rows(rows))? else {
+        return Ok(Some(WriteOutcome::NoSuchUser));
+    };
+    let before = (state.loaded.head, state.loaded.usage);
+    if !state.is_fit_for_push() {
+        return Ok(None);
+    }
+    let changeset = match decide(state.loaded) {
+        Ok(changeset) => changeset,
+        Err(refusal) => return Ok(Some(WriteOutcome::Refused(refusal))),
+    };
+    if changeset.is_empty() && (changeset.head, changeset.usage) == before {
+        return Ok(Some(WriteOutcome::Committed(changeset)));
+    }
+    let Some(push) = Push::of(&changeset) else {
+        return Ok(None);
+    };
+    match push::store(connection, user, before, &push).await {
+        Ok(is_stored) => Ok(is_stored.then_some(WriteOutcome::Committed(changeset))),
+        // Decided again under the lock, which names the record if the error remains.
+        Err(error) if error.is_stale() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -180,94 +247,44 @@ async fn load(
     connection: &Connection,
     user: UserId,
     keys: &LoadSet,
-) -> Result<Option<Loaded>, DatabaseError> {
+) -> Result<Option<State>, DatabaseError> {
     let of_user = |ids| vec![bound(&user), ids];
     let mut pipeline = connection.pipeline();
     // Prepared here, before BEGIN: inside `store` the round trip would be spent under the lock.
     pipeline.prepare_also(&STORE_STATEMENTS);
     pipeline.command(BEGIN);
-    let locked = pipeline.add(users::LOCK, bind![user]);
-    let ids = of_user(bound_all(&keys.receipts));
-    let receipts = pipeline.add_if(!keys.receipts.is_empty(), receipts::NAMED, ids);
-    let ids = of_user(bound_all(&keys.entries));
-    let named = pipeline.add_if(!keys.entries.is_empty(), entries::NAMED, ids);
+    pipeline.add(users::LOCK, bind![user]);
+    let asked = (keys, Extent::Everything);
+    let rows = pipeline.add(asked.1.sql(), load::parameters(user, keys));
     let ids = of_user(bound_all(&keys.entries_of));
     let live = pipeline.add_if(!keys.entries_of.is_empty(), entries::LIVE_OF, ids);
     let ids = of_user(bound_all(&keys.first_entry_of));
-    let asked = !keys.first_entry_of.is_empty();
-    let first_days = pipeline.add_if(asked, entries::FIRST_DAYS_OF, ids);
-    let ids = vec![
-        bound(&user),
-        bound_all(&keys.habits),
-        bound_all(&keys.entries),
-        bound_all(&keys.entries_of),
-    ];
-    let habits = pipeline.add(habits::NAMED, ids);
-    let ids = keys.habits.iter().map(|id| id.uuid());
-    let ids: Vec<_> = ids.chain(keys.entries.iter().map(|id| id.uuid())).collect();
+    let needs_days = !keys.first_entry_of.is_empty();
+    let first_days = pipeline.add_if(needs_days, entries::FIRST_DAYS_OF, ids);
     let counted = pipeline.add_if(keys.counts_habits, habits::COUNT_LIVE, bind![user]);
-    let purged = pipeline.add_if(!ids.is_empty(), purged::AMONG, of_user(bound_all(&ids)));
 
     let answers = pipeline.send().await?;
-    let read = |row: &_| users::read_locked(row, connection.epoch);
-    let Some(row) = answers.first(locked, read)? else {
+    let Some(mut state) = load::read(connection, asked, answers.rows(rows))? else {
         return Ok(None);
     };
-    let usage = usage::counted(connection, user, row.usage).await?;
-    if row.usage.is_none() {
+    let loaded = &mut state.loaded;
+    if !state.is_counted {
         // Stored at once: a write that changes nothing would count again.
+        let usage = usage::counted(connection, user, None).await?;
         let values = bind![user, usage.records, usage.bytes];
         connection.execute(usage::SET, values).await?;
+        loaded.usage = usage;
     }
-    let receipts = answers.all(receipts, receipts::read)?.into_iter();
-    let mut entries = answers.all(named, entries::read)?;
-    entries.extend(answers.all(live, entries::read)?);
-    let habits = answers.all(habits, habits::read)?.into_iter();
-    let first_days = answers.all(first_days, entries::read_first_day)?;
-    let mut loaded = Loaded {
-        head: row.head,
-        settings: row.settings,
-        usage,
-        own_quota: row.own_quota,
-        receipts: receipts.map(|found| (found.key.op_id, found)).collect(),
-        entries: entries.into_iter().map(|entry| (entry.id, entry)).collect(),
-        habits: habits.map(|habit| (habit.id, habit)).collect(),
-        live_habits: answers
-            .first(counted, habits::read_count)?
-            .unwrap_or_default(),
-        purged_habits: [].into(),
-        purged_entries: [].into(),
-        first_entries: first_days.into_iter().collect(),
-    };
-    note_purged(&mut loaded, keys, answers.all(purged, purged::read)?);
-    Ok(Some(loaded))
-}
-
-/// Notes which of the named records were purged.
-fn note_purged(loaded: &mut Loaded, keys: &LoadSet, purged: Vec<(Entity, uuid::Uuid)>) {
-    // Every purge raises the floor, so a floor of zero means that nothing was purged yet.
-    if loaded.head.floor.seq == Seq::ZERO {
-        return;
-    }
-    for (entity, id) in purged {
-        let (habit, entry) = (HabitId::new(id), EntryId::new(id));
-        // Habits and entries share the table of purged ids, and a client may use one UUID for
-        // both: each id counts only for its own kind. A record that was created again under a
-        // purged id is there, and not purged.
-        match entity {
-            Entity::Habit if keys.habits.contains(&habit) => {
-                if !loaded.habits.contains_key(&habit) {
-                    loaded.purged_habits.insert(habit);
-                }
-            }
-            Entity::Entry if keys.entries.contains(&entry) => {
-                if !loaded.entries.contains_key(&entry) {
-                    loaded.purged_entries.insert(entry);
-                }
-            }
-            Entity::Habit | Entity::Entry => {}
-        }
-    }
+    let live = answers.all(live, entries::read)?.into_iter();
+    loaded.entries.extend(live.map(|entry| (entry.id, entry)));
+    loaded.first_entries = answers
+        .all(first_days, entries::read_first_day)?
+        .into_iter()
+        .collect();
+    loaded.live_habits = answers
+        .first(counted, habits::read_count)?
+        .unwrap_or_default();
+    Ok(Some(state))
 }
 
 /// Every statement that [`store`] may send.
@@ -292,16 +309,11 @@ async fn store(
 ) -> Result<(), DatabaseError> {
     let now = changeset.head.changed_at;
     let mut pipeline = connection.pipeline();
-    // Habits come first: the foreign key of an entry refers to its habit.
     for save in &changeset.habits {
         habits::save(&mut pipeline, user, save);
     }
-    for save in &changeset.entries {
-        entries::save(&mut pipeline, user, save);
-    }
-    for receipt in &changeset.receipts {
-        receipts::insert(&mut pipeline, user, receipt, now)?;
-    }
+    entries::save(&mut pipeline, user, &changeset.entries);
+    receipts::insert(&mut pipeline, user, &changeset.receipts, now)?;
     for &habit in &changeset.stale_streaks {
         pipeline.add(streak_queue::QUEUE, bind![user, now, habit]);
     }

@@ -8,6 +8,7 @@ use kanso_application::ports::storage::{Storage, StorageError};
 use tokio_util::task::TaskTracker;
 
 use crate::pool::Connections;
+use crate::writers::Writers;
 use crate::{OpenError, PostgresOptions, open};
 
 /// The storage ports on one PostgreSQL database, which other nodes may use at the same time.
@@ -15,6 +16,7 @@ pub struct PostgresStorage {
     pub(crate) connections: Connections,
     /// Running transactions. `close` waits for them.
     pub(crate) tasks: TaskTracker,
+    pub(crate) writers: Writers,
     oldest_server: Option<String>,
 }
 
@@ -28,6 +30,7 @@ impl PostgresStorage {
         Ok(Self {
             connections,
             tasks: TaskTracker::new(),
+            writers: Writers::default(),
             oldest_server,
         })
     }

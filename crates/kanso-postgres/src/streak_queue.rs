@@ -18,6 +18,7 @@ use crate::attempts::{BEGIN, COMMIT};
 use crate::columns::{Columns, bind, bound, bound_all};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
+use crate::statements::by_key;
 use crate::users;
 
 // The SQL of this module and a partial index contain the number as a literal.
@@ -136,8 +137,11 @@ const TAKE: &str =
      RETURNING streak_dirty.habit_id, streak_dirty.generation";
 
 /// Selects the current and longest streak of live habits ($2).
-const STREAKS: &str = "SELECT id, current_streak, longest_streak FROM habits
-                       WHERE user_id = $1 AND id = ANY ($2) AND deleted_at IS NULL";
+const STREAKS: &str = concat!(
+    "SELECT id, current_streak, longest_streak FROM ",
+    by_key!("habits", "id"),
+    " WHERE habits.deleted_at IS NULL"
+);
 
 /// Stores a streak that has not changed: only its day and generation are new.
 const STORE: &str = "UPDATE habits SET current_streak = $3, longest_streak = $4, streak_day = $5,

@@ -23,6 +23,7 @@ macro_rules! head_columns {
         "head_seq, last_change_at, digest, floor_seq, floor_at, history_epoch, history_start"
     };
 }
+pub(crate) use head_columns;
 
 const HEAD: &str = concat!(
     "SELECT ",
@@ -52,15 +53,19 @@ pub(crate) struct Locked {
     /// `None` until it is counted.
     pub(crate) usage: Option<Usage>,
     pub(crate) own_quota: OwnQuota,
+    /// True if the newest change was written in the present epoch.
+    pub(crate) is_of_epoch: bool,
 }
 
 /// Reads a row of [`LOCK`].
 pub(crate) fn read_locked(row: &Row, epoch: Epoch) -> Result<Locked, DatabaseError> {
     let mut columns = Columns::of(row);
     let head = read_head(&mut columns, epoch)?;
+    let written_in: Option<i64> = Columns::from(row, 5).take()?;
     let settings = read_settings(&mut columns)?;
     let (usage, own_quota) = usage::read(&mut columns)?;
     Ok(Locked {
+        is_of_epoch: written_in == Some(epoch.get().cast_signed()),
         head,
         settings,
         usage,
@@ -384,7 +389,7 @@ pub(crate) fn read_head_and_settings(
     Ok((head, read_settings(&mut columns)?))
 }
 
-fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseError> {
+pub(crate) fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseError> {
     let head = Head {
         epoch,
         history_start: Seq::ZERO,
@@ -411,7 +416,7 @@ fn read_head(columns: &mut Columns<'_>, epoch: Epoch) -> Result<Head, DatabaseEr
     })
 }
 
-fn read_settings(columns: &mut Columns<'_>) -> Result<Settings, DatabaseError> {
+pub(crate) fn read_settings(columns: &mut Columns<'_>) -> Result<Settings, DatabaseError> {
     Ok(Settings {
         timezone: columns.take()?,
         week_start: columns.take()?,

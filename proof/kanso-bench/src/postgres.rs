@@ -65,7 +65,7 @@ async fn against_pgbench(
     progress(format_args!("  the server on postgresql"));
     // The server first, then pgbench on the same database: both insert into tables of the same size.
     let server = pushes(program, folder, &database, (connections, length)).await?;
-    progress(format_args!("  pgbench with the same statements"));
+    progress(format_args!("  pgbench with the statements of 0.1.0"));
     // After the server has stopped, so that no worker writes to the tables meanwhile.
     database.run(CLIENTS);
     let script = tempfile::NamedTempFile::new_in(folder).context("cannot write the script")?;
@@ -74,7 +74,7 @@ async fn against_pgbench(
     Ok(vec![
         Measurement::new("pushes through the server", server.per_second, "/s", ""),
         Measurement::new("  p99", server.p99_ms, "ms", ""),
-        Measurement::new("the same statements by pgbench", bare, "/s", ""),
+        Measurement::new("the statements of 0.1.0 by pgbench", bare, "/s", ""),
         Measurement::new(
             "  share that the server reaches",
             server.per_second / bare * 100.0,

@@ -51,7 +51,8 @@ async fn a_write_on_a_fresh_connection_prepares_nothing_under_the_lock() {
         let prepared = || connection.client().unwrap().statement_cache.size();
 
         let keys = LoadSet::of(&operations);
-        let loaded = load(&connection, user(1), &keys).await.unwrap().unwrap();
+        let state = load(&connection, user(1), &keys).await.unwrap().unwrap();
+        let loaded = state.loaded;
         let (before, prepared_first) = ((loaded.head, loaded.usage), prepared());
         let changeset = decide(loaded, &operations, noon());
         assert_ne!(changeset.head, before.0);

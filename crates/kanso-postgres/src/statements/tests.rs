@@ -171,6 +171,7 @@ fn literal(kind: &Type) -> String {
         Type::INT8_ARRAY => "ARRAY[1]".to_owned(),
         Type::BOOL => "true".to_owned(),
         Type::JSONB => "'[]'".to_owned(),
+        Type::BOOL_ARRAY | Type::BYTEA_ARRAY | Type::TEXT_ARRAY => "'{}'".to_owned(),
         Type::BYTEA => "''".to_owned(),
         _ => "'a'".to_owned(),
     };

@@ -66,6 +66,13 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
              DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;
+         ALTER TABLE entries ADD CONSTRAINT entries_habit_fk
+             FOREIGN KEY (user_id, habit_id) REFERENCES habits (user_id, id);
+         ALTER TABLE receipts ADD CONSTRAINT receipts_user_fk
+             FOREIGN KEY (user_id) REFERENCES users (user_id);
+         ALTER TABLE streak_dirty ADD CONSTRAINT streak_dirty_habit_fk
+             FOREIGN KEY (user_id, habit_id) REFERENCES habits (user_id, id);
+         ALTER TABLE users RESET (fillfactor);
          ALTER TABLE server DROP COLUMN was_open;
          ALTER TABLE sessions DROP COLUMN client, DROP COLUMN device_name, DROP COLUMN device_id,
         DROP COLUMN nonce_hash, DROP COLUMN replaced_hash;

@@ -14,6 +14,7 @@ mod partitioned;
 mod pooling;
 mod restoring;
 mod rights;
+mod rows_touched;
 mod standby_away;
 mod store;
 mod two_primaries;

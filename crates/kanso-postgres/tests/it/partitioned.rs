@@ -9,7 +9,8 @@ const CHANGES: &str = concat!(
     include_str!("../../migrations/V6__deleted_accounts.sql"),
     include_str!("../../migrations/V7__usage.sql"),
     include_str!("../../migrations/V8__admission.sql"),
-    include_str!("../../migrations/V10__session_origins.sql")
+    include_str!("../../migrations/V10__session_origins.sql"),
+    include_str!("../../migrations/V12__push.sql")
 );
 
 /// Number of partitions of each table.

@@ -1,5 +1,5 @@
--- The statements that the server sends to PostgreSQL for `POST /sync` with one new entry, in the same
--- order and the same pipelines: the session, the write in two round trips, and the delta after it.
+-- The statements that a server of 0.1.0 sent to PostgreSQL for `POST /sync` with one new entry, in the same
+-- order and the same pipelines, kept so that releases can be compared: the session, the write in two round trips, and the delta after it.
 -- Each client is one user. The later work of the workers is not included.
 \if :n = 0
 SELECT user_id::text AS u, session::text AS s, habit::text AS h, head_seq AS n
