@@ -19,6 +19,7 @@ const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
 const REFRESH_SEAL_LABEL: &[u8] = b"kanso refresh seals 1";
 const PSEUDONYM_LABEL: &[u8] = b"kanso pseudonyms 1";
+const DEVICE_PROOF_LABEL: &[u8] = b"kanso device proofs 1";
 
 /// Error of a key that is too weak. The message says which key is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,6 +124,11 @@ impl SigningKey {
     /// Derives the key of the seals in refresh tokens.
     pub(crate) fn refresh_seal_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), REFRESH_SEAL_LABEL)
+    }
+
+    /// Derives the key of device proofs.
+    pub(crate) fn device_proof_key(&self) -> [u8; 32] {
+        keyed_hash(self.encoding.as_bytes(), DEVICE_PROOF_LABEL)
     }
 
     /// Derives the key of pseudonyms.

@@ -11,7 +11,7 @@ use kanso_client::domain::sync::{
     decide_push,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
-use kanso_client::protocol::accounts::RefreshRequest;
+use kanso_client::protocol::accounts::{LoginRequest, RefreshRequest};
 use kanso_client::protocol::service::{SyncConfigResponse, SyncRetention};
 use kanso_client::protocol::sync::{
     Change, OperationResult, PushRequest, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
@@ -52,8 +52,10 @@ pub(crate) struct State {
     pub(crate) copy: Option<Backup>,
     access_tokens: BTreeSet<String>,
     refresh_tokens: BTreeSet<String>,
-    /// Pair of tokens issued for each used refresh token.
-    successors: BTreeMap<String, u32>,
+    /// Pair of tokens issued for each used refresh token, and the nonce of that use.
+    successors: BTreeMap<String, (u32, Option<String>)>,
+    /// Proofs of the log-ins that arrived.
+    pub(crate) proofs: Vec<Option<String>>,
     issued: u32,
     pub(crate) page: usize,
     pub(crate) faults: VecDeque<NetworkFault>,
@@ -100,6 +102,7 @@ impl State {
             access_tokens: BTreeSet::new(),
             refresh_tokens: BTreeSet::new(),
             successors: BTreeMap::new(),
+            proofs: Vec::new(),
             issued: 0,
             page: 1000,
             faults: VecDeque::new(),
@@ -389,14 +392,19 @@ impl State {
     }
 
     /// Returns the tokens that follow on `used`: the same each time, as within the grace period.
-    fn renewed(&mut self, used: &str) -> Reply {
-        if let Some(&number) = self.successors.get(used) {
-            return self.tokens(number);
+    /// With another nonce the use is a reuse, which ends the session.
+    fn renewed(&mut self, used: &str, nonce: Option<String>) -> Reply {
+        if let Some((number, first)) = self.successors.get(used).cloned() {
+            if first.is_none() || first == nonce {
+                return self.tokens(number);
+            }
+            self.revoke();
         }
         if !self.refresh_tokens.remove(used) {
             return problem(401, "unauthorized");
         }
-        self.successors.insert(used.to_owned(), self.issued + 1);
+        let successor = (self.issued + 1, nonce);
+        self.successors.insert(used.to_owned(), successor);
         self.new_tokens()
     }
 
@@ -414,7 +422,7 @@ impl State {
         reply(
             200,
             &json!({"token": access, "expires_in": 900, "refresh_token": format!("refresh-{number}"),
-                    "user": user}),
+                    "device_proof": format!("proof-{number}"), "user": user}),
         )
     }
 
@@ -426,10 +434,17 @@ impl State {
             .as_ref()
             .is_some_and(|token| self.access_tokens.contains(token));
         match request.path.as_ref() {
-            "/api/v1/auth/login" if text.contains(PASSWORD) => self.new_tokens(),
+            "/api/v1/auth/login" | "/api/v1/auth/refresh" if self.is_unknown_to_it(&text) => {
+                problem(422, "invalid")
+            }
+            "/api/v1/auth/login" if text.contains(PASSWORD) => {
+                let log_in: LoginRequest = protocol::read(body).expect("a log-in");
+                self.proofs.push(log_in.device_proof);
+                self.new_tokens()
+            }
             "/api/v1/auth/refresh" => {
                 let used: RefreshRequest = protocol::read(body).expect("a refresh token");
-                self.renewed(&used.refresh_token)
+                self.renewed(&used.refresh_token, used.nonce)
             }
             "/api/v1/auth/user" if is_authorized => reply(
                 200,
@@ -454,6 +469,12 @@ impl State {
             "/api/v1/sync/verify" if is_authorized => self.verify(body),
             _ => problem(401, "unauthorized"),
         }
+    }
+
+    /// Returns true if the body has a member that the server does not know.
+    fn is_unknown_to_it(&self, body: &str) -> bool {
+        let mut unknown = self.unknown_members.iter();
+        unknown.any(|member| body.contains(&format!("\"{member}\"")))
     }
 
     /// Makes an operation with this id known, with other content.
