@@ -79,7 +79,7 @@ mod sync_loop;
 pub mod system;
 pub mod transport;
 
-pub use calls::{CallError, LoginError};
+pub use calls::{CallError, LoginError, check_new_password};
 pub use changes::{Changes, Origin};
 pub use client::Client;
 pub use edits::{EditError, Edits, ResolveError, UndoError, UndoScope, Undone};

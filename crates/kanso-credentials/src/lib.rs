@@ -25,7 +25,7 @@ pub use access::{JwtTokens, TokenRules};
 pub use device_proofs::HmacDeviceProofs;
 pub use entropy::{Entropy, SystemEntropy, new_secret};
 pub use invitations::RandomInvitations;
-pub use keys::{KeyError, SigningKey};
+pub use keys::{KeyError, RECOMMENDED_RSA_BITS, SigningKey};
 pub use passwords::{Argon2Passwords, HashCost, Queue};
 pub use pseudonyms::HmacPseudonyms;
 pub use refresh::HmacRefreshTokens;

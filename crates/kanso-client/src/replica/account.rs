@@ -246,28 +246,6 @@ impl Replica {
         session(&self.connection)
     }
 
-    /// Returns the proof of the last session, also after a log-out.
-    pub(crate) fn device_proof(&self) -> Result<Option<String>, ReplicaError> {
-        let sql = "SELECT device_proof FROM replica";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
-    }
-
-    /// Returns the nonce for the refreshes of this replica. `drawn` becomes it if there is none.
-    pub(crate) fn refresh_nonce(&self, drawn: Uuid) -> Result<String, ReplicaError> {
-        let stored = || {
-            let sql = "SELECT refresh_nonce FROM replica";
-            let nonce = self.connection.query_row(sql, [], |row| row.get(0));
-            nonce.map_err(ReplicaError::from)
-        };
-        if let Some(nonce) = stored()? {
-            return Ok(nonce);
-        }
-        // Another process on the folder may draw one too: the first one stays.
-        let sql = "UPDATE replica SET refresh_nonce = ?1 WHERE refresh_nonce IS NULL";
-        self.connection.execute(sql, [drawn.to_string()])?;
-        Ok(stored()?.unwrap_or_else(|| drawn.to_string()))
-    }
-
     /// Binds the replica to an account and stores its session, in one transaction.
     ///
     /// Draws a new device id if the server has refused the session before: copies of one replica

@@ -64,4 +64,6 @@ mod sync;
 #[cfg(test)]
 mod today;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod upgrade;
