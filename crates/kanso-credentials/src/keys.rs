@@ -79,7 +79,7 @@ impl SigningKey {
     }
 
     /// Makes a key from a private key in PEM: RS256 from RSA (PKCS#8 or PKCS#1), ES256 from P-256 and
-    /// EdDSA from Ed25519 (PKCS#8). Its id is its thumbprint (RFC 7638).
+    /// `EdDSA` from Ed25519 (PKCS#8). Its id is its thumbprint (RFC 7638).
     ///
     /// # Errors
     /// [`KeyError::NotPrivate`] for anything else, also for an RSA key under 2048 bits (RFC 7518 §3.3).

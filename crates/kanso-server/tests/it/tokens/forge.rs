@@ -103,6 +103,11 @@ pub(super) fn encoded(text: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
+pub(super) fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref().iter();
+    bytes.fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 pub(super) fn object(members: &Members) -> String {
     let members: Vec<_> = members
         .iter()
@@ -163,17 +168,17 @@ impl<'a> Forge<'a> {
 
     /// Signs any bytes as header and claims.
     pub(super) fn signed(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
-        self.sealed(format!("{}.{}", encoded(header), encoded(claims)))
+        self.sealed(&format!("{}.{}", encoded(header), encoded(claims)))
     }
 
     /// Signs any text before the last dot.
-    pub(super) fn sealed(&self, message: String) -> String {
-        let signature = self.key.signature(&message, self.key.algorithm);
+    pub(super) fn sealed(&self, message: &str) -> String {
+        let signature = self.key.signature(message, self.key.algorithm);
         format!("{message}.{signature}")
     }
 
     pub(super) fn token(&self) -> String {
-        self.sealed(self.message())
+        self.sealed(&self.message())
     }
 
     pub(super) fn with_header(&self, name: &str, value: Option<&str>) -> String {

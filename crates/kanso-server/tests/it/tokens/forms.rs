@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use super::forge::{Forge, Variant, encoded, object};
+use super::forge::{Forge, Variant, encoded, hexadecimal, object};
 
 pub(super) fn variants(forge: &Forge<'_>) -> Vec<Variant> {
     let token = forge.token();
@@ -93,20 +93,24 @@ pub(super) fn variants(forge: &Forge<'_>) -> Vec<Variant> {
     }
     let not_utf8 = [token.as_bytes(), &[0xff]].concat();
     variants.push(Variant::new("a byte that is not UTF-8", not_utf8));
+    variants.extend(encodings(forge));
+    variants.extend(long(forge));
+    variants
+}
+
+/// The signature is right: only the encoding of what it signs is not.
+fn encodings(forge: &Forge<'_>) -> Vec<Variant> {
+    let message = forge.message();
+    let (header, claims) = message.split_once('.').expect("two parts");
+    let plain_claims = object(&forge.claims);
+    let mut variants = Vec::new();
     let mut add = |reason: &str, token: String| variants.push(Variant::new(reason, token));
-    // The signature is right: only the encoding of what it signs is not.
     for (reason, message) in [
-        ("a padded header", format!("{}=.{claims}", header)),
+        ("a padded header", format!("{header}=.{claims}")),
         ("padded claims", format!("{header}.{claims}==")),
         (
             "claims in hexadecimal",
-            format!(
-                "{header}.{}",
-                plain_claims
-                    .bytes()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>()
-            ),
+            format!("{header}.{}", hexadecimal(&plain_claims)),
         ),
         (
             "claims encoded twice",
@@ -121,14 +125,21 @@ pub(super) fn variants(forge: &Forge<'_>) -> Vec<Variant> {
             format!("{header}.{}%0A{}", &claims[..8], &claims[8..]),
         ),
     ] {
-        add(reason, forge.sealed(message));
+        add(reason, forge.sealed(&message));
     }
     // Bytes that the two alphabets of base64 write in different ways.
     let odd = plain_claims.replacen('{', "{\"x\":\"\u{fffe}\u{ffff}??>>~~\",", 1);
     let other = STANDARD.encode(&odd);
     assert_ne!(other, URL_SAFE.encode(&odd), "the alphabets differ");
     let message = format!("{header}.{}", other.trim_end_matches('='));
-    add("claims in the other alphabet", forge.sealed(message));
+    add("claims in the other alphabet", forge.sealed(&message));
+    variants
+}
+
+/// Tokens that are right but for their length.
+fn long(forge: &Forge<'_>) -> Vec<Variant> {
+    let token = forge.token();
+    let mut variants = Vec::new();
     for (reason, length) in [("just too long", 4_097), ("twice too long", 8_192)] {
         let with_padding = |padding: usize| {
             let padding = format!("\"{}\"", "x".repeat(padding));
@@ -138,7 +149,7 @@ pub(super) fn variants(forge: &Forge<'_>) -> Vec<Variant> {
         while with_padding(padding).len() < length {
             padding += 1;
         }
-        add(reason, with_padding(padding));
+        variants.push(Variant::new(reason, with_padding(padding)));
     }
     variants
 }

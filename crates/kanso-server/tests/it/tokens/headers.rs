@@ -95,7 +95,7 @@ pub(super) fn variants(forge: &Forge<'_>) -> Vec<Variant> {
     let header = with(&forge.header(), "b64", Some("false"));
     let message = format!("{}.{}", encoded(object(&header)), object(&forge.claims));
     let message = message.replace(' ', "");
-    add("claims that are not encoded".into(), forge.sealed(message));
+    add("claims that are not encoded".into(), forge.sealed(&message));
     for (reason, token) in with_own_keys(forge) {
         add(reason, token);
     }
