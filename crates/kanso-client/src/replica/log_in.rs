@@ -1,4 +1,4 @@
-//! What a replica keeps for its next log-in and for its refreshes.
+//! Columns of a replica for its next log-in and its refreshes.
 
 use uuid::Uuid;
 

@@ -1,5 +1,7 @@
 //! State and answers of the server in memory.
 
+mod sessions;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kanso_client::domain::accounts::{Settings, SettingsRecord};
@@ -391,41 +393,6 @@ impl State {
         self.receipts = backup.receipts;
     }
 
-    /// Returns the tokens that follow on `used`: the same each time, as within the grace period.
-    /// With another nonce the use is a reuse, which ends the session.
-    fn renewed(&mut self, used: &str, nonce: Option<String>) -> Reply {
-        if let Some((number, first)) = self.successors.get(used).cloned() {
-            if first.is_none() || first == nonce {
-                return self.tokens(number);
-            }
-            self.revoke();
-        }
-        if !self.refresh_tokens.remove(used) {
-            return problem(401, "unauthorized");
-        }
-        let successor = (self.issued + 1, nonce);
-        self.successors.insert(used.to_owned(), successor);
-        self.new_tokens()
-    }
-
-    fn new_tokens(&mut self) -> Reply {
-        self.issued += 1;
-        self.refresh_tokens
-            .insert(format!("refresh-{}", self.issued));
-        self.tokens(self.issued)
-    }
-
-    fn tokens(&mut self, number: u32) -> Reply {
-        let access = format!("access-{number}");
-        self.access_tokens.insert(access.clone());
-        let user = json!({"id": self.account, "email": EMAIL});
-        reply(
-            200,
-            &json!({"token": access, "expires_in": 900, "refresh_token": format!("refresh-{number}"),
-                    "device_proof": format!("proof-{number}"), "user": user}),
-        )
-    }
-
     pub(super) fn serve(&mut self, request: &Request) -> Reply {
         let body = request.body.as_deref().unwrap_or_default();
         let text = String::from_utf8_lossy(body).into_owned();
@@ -471,12 +438,6 @@ impl State {
         }
     }
 
-    /// Returns true if the body has a member that the server does not know.
-    fn is_unknown_to_it(&self, body: &str) -> bool {
-        let mut unknown = self.unknown_members.iter();
-        unknown.any(|member| body.contains(&format!("\"{member}\"")))
-    }
-
     /// Makes an operation with this id known, with other content.
     pub(crate) fn know(&mut self, op_id: Uuid) {
         let op_id = OpId::new(op_id);
@@ -489,18 +450,6 @@ impl State {
             outcome: ReceiptOutcome::Conflict,
         };
         self.receipts.insert(op_id, receipt);
-    }
-
-    /// Ends every session.
-    pub(crate) fn revoke(&mut self) {
-        self.access_tokens.clear();
-        self.refresh_tokens.clear();
-        self.successors.clear();
-    }
-
-    /// Expires the access tokens but not the refresh token.
-    pub(crate) fn expire_access(&mut self) {
-        self.access_tokens.clear();
     }
 }
 
