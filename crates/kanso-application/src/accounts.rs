@@ -21,7 +21,9 @@ pub use self::sessions::{Refresh, RefreshAttempt};
 use crate::live::announce;
 use crate::ports::admission::InvitationCodes;
 use crate::ports::clock::Clock;
-use crate::ports::credentials::{AccessToken, AccessTokens, Identity, Passwords, RefreshTokens};
+use crate::ports::credentials::{
+    AccessToken, AccessTokens, DeviceProofs, Identity, Passwords, RefreshTokens,
+};
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
 use crate::ports::limiter::ClientAddress;
@@ -45,6 +47,8 @@ pub struct AccountPorts {
     pub access_tokens: Arc<dyn AccessTokens>,
     /// Refresh tokens.
     pub refresh_tokens: Arc<dyn RefreshTokens>,
+    /// Device proofs.
+    pub device_proofs: Arc<dyn DeviceProofs>,
     /// Throttle of password guesses.
     pub throttle: Arc<dyn LoginThrottle>,
     /// Feed that notifies devices of changed settings.
@@ -70,7 +74,7 @@ pub struct AccountPorts {
 /// use kanso_testkit::build::noon;
 /// use kanso_testkit::{
 ///     CountedInvitations, CountedRefreshTokens, CountingThrottle, PlainAccessTokens, PlainPasswords, ManualClock,
-///     MemoryStorage, NullFeed, PlainPseudonyms, SequentialIds,
+///     MemoryStorage, NullFeed, PlainDeviceProofs, PlainPseudonyms, SequentialIds,
 /// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -86,6 +90,7 @@ pub struct AccountPorts {
 ///     passwords: Arc::new(PlainPasswords),
 ///     access_tokens: Arc::new(PlainAccessTokens),
 ///     refresh_tokens: Arc::new(CountedRefreshTokens),
+///     device_proofs: Arc::new(PlainDeviceProofs),
 ///     throttle: Arc::new(CountingThrottle::allowing(3)),
 ///     feed: Arc::new(NullFeed),
 ///     invitation_codes: Arc::new(CountedInvitations::default()),
@@ -117,6 +122,8 @@ pub struct Grant {
     pub access: AccessToken,
     /// Refresh token, valid for one use.
     pub refresh_token: String,
+    /// Proof that this device has logged in, for its next log-in.
+    pub device_proof: String,
     /// Account of the user.
     pub account: Account,
 }
@@ -161,6 +168,8 @@ pub struct LogInOrigin {
     pub address: ClientAddress,
     /// Description of the client by itself.
     pub origin: SessionOrigin,
+    /// Device proof, as it was sent.
+    pub device_proof: Option<String>,
 }
 
 impl From<ClientAddress> for LogInOrigin {
@@ -168,6 +177,7 @@ impl From<ClientAddress> for LogInOrigin {
         Self {
             address,
             origin: SessionOrigin::default(),
+            device_proof: None,
         }
     }
 }
@@ -179,17 +189,26 @@ impl Accounts {
     }
 
     /// Opens a session for a client. A password of `None` is one that no account can have.
+    ///
+    /// The failures of others do not slow down a device with a proof: it has a count of its own.
     pub async fn log_in(
         &self,
         email: Email,
         password: Option<Password>,
         from: impl Into<LogInOrigin>,
     ) -> Outcome<LogIn> {
-        let LogInOrigin { address, origin } = from.into();
-        let counts = [
-            GuessCount::of_guesser(&email, Guesser::Address(address)),
-            GuessCount::of_account(&email),
-        ];
+        let LogInOrigin {
+            address,
+            origin,
+            device_proof,
+        } = from.into();
+        let counts = match self.proven_session(&email, device_proof).await? {
+            Some(session) => vec![GuessCount::of_guesser(&email, Guesser::Session(session))],
+            None => vec![
+                GuessCount::of_guesser(&email, Guesser::Address(address)),
+                GuessCount::of_account(&email),
+            ],
+        };
         // A password of `None` counts as a wrong guess, like every other wrong password.
         let opening = self.verify_and_open_session(&email, password, origin);
         let attempt = self.throttled(&counts, opening).await?;
@@ -216,6 +235,28 @@ impl Accounts {
             GuessOutcome::Wrong => LogIn::Refused,
             GuessOutcome::Throttled { wait_seconds } => LogIn::Throttled { wait_seconds },
         })
+    }
+
+    /// Returns the session in which the device with this proof has logged in to the account of `email`.
+    async fn proven_session(
+        &self,
+        email: &Email,
+        proof: Option<String>,
+    ) -> Outcome<Option<SessionId>> {
+        let AccountPorts {
+            storage,
+            clock,
+            device_proofs,
+            ..
+        } = &self.ports;
+        let proven = proof.and_then(|proof| device_proofs.verify(&proof, clock.now()));
+        let Some(proven) = proven else {
+            return Ok(None);
+        };
+        // A proof of another account is good for nothing here, or anyone could make an account to get one.
+        let account = storage.credentials(email).await?;
+        let is_own = account.is_some_and(|account| account.user_id == proven.user_id);
+        Ok(is_own.then_some(proven.session_id))
     }
 
     /// Records a security event of a client at the address `from`.
@@ -294,6 +335,7 @@ impl Accounts {
         Ok(Some(Grant {
             access,
             refresh_token,
+            device_proof: self.ports.device_proofs.issue(identity, now),
             account,
         }))
     }

@@ -13,7 +13,7 @@ use crate::ports::admission::{Invitation, InvitationCodes, ListedAccount};
 use crate::ports::clock::Clock;
 use crate::ports::credentials::Passwords;
 use crate::ports::ids::Ids;
-use crate::ports::storage::Storage;
+use crate::ports::storage::{EndSessions, NewPassword, Storage};
 use crate::quotas::{QuotaReport, Quotas};
 
 /// Time in seconds for which an invitation is valid, unless the operator chooses another one.
@@ -138,17 +138,26 @@ impl Operator {
         Ok(Some(sessions))
     }
 
-    /// Ends the sessions of an account. Returns their number, or `None` if there is no account.
+    /// Ends all sessions of an account at once. Returns the number of those that were open just before, or
+    /// `None` if there is no account.
     pub async fn end_sessions(&self, email: &Email) -> Outcome<Option<usize>> {
-        let Some(user) = self.find(email).await? else {
-            return Ok(None);
-        };
-        let sessions = self.ports.storage.sessions(user).await?;
-        for session in &sessions {
-            let storage = &self.ports.storage;
-            storage.end_session(session.user_id, session.id).await?;
+        let storage = &self.ports.storage;
+        while let Some(credentials) = storage.credentials(email).await? {
+            let user = credentials.user_id;
+            let open = storage.sessions(user).await?.len();
+            // The password replaces itself: the storage ends all sessions in that transaction, so that none
+            // which is opened meanwhile is left over.
+            let same = NewPassword {
+                replaces: credentials.password_hash.clone(),
+                hash: credentials.password_hash,
+                sessions: EndSessions::All,
+            };
+            if storage.replace_password(user, same).await? {
+                return Ok(Some(open));
+            }
+            // The user changed the password meanwhile.
         }
-        Ok(Some(sessions.len()))
+        Ok(None)
     }
 
     /// Returns what an account stores, and its bounds where `quota` has those of all accounts. `None` if there

@@ -45,6 +45,9 @@ pub(crate) struct Global {
     /// Your time zone, such as Europe/Rome [default: your account's, else this machine's]
     #[arg(long, env = "KANSO_TZ", value_name = "ZONE", global = true)]
     pub(crate) tz: Option<Zone>,
+    /// Allow a server at http:// that is not this machine: others can read along
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,

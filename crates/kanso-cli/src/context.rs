@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use kanso_client::domain::{HabitId, Zone};
-use kanso_client::transport::HttpTransport;
+use kanso_client::transport::{HttpTransport, Transport as _};
 use kanso_client::{Client, Journal, ReplicaError};
 
 use crate::arguments::Global;
-use crate::environment::{self, default_home};
+use crate::environment::{self, can_ask, confirm, default_home};
 use crate::exit::Usage;
 use crate::output::{Output, say};
 use crate::words::Day;
@@ -30,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) client: Arc<Client>,
     pub(crate) output: Output,
     server: Option<String>,
+    is_insecure: bool,
     pub(crate) zone: Option<Zone>,
     /// Zone of this machine, if it is known.
     pub(crate) device_zone: Option<Zone>,
@@ -50,6 +51,7 @@ impl Context {
             client,
             output: Output::new(global.json),
             server: global.server,
+            is_insecure: global.insecure,
             zone: global.tz,
             device_zone,
         })
@@ -76,14 +78,36 @@ impl Context {
         Ok(())
     }
 
-    /// Returns the server of `--server`, else the one that the device is logged in to.
+    /// Returns the server of `--server`, else the one that the device is logged in to. Asks the user
+    /// before the first request in clear text.
     pub(crate) fn server(&self) -> anyhow::Result<HttpTransport> {
         let bound = self.client.status()?.account.map(|account| account.server);
         // `--server` wins even if the replica is bound to another address. The client then rejects
         // all calls but a log-in, so a token never reaches the wrong server.
         let address = self.server.clone().or(bound);
         let address = address.as_deref().unwrap_or(DEFAULT_SERVER);
-        HttpTransport::new(address).map_err(|error| Usage(error.to_string()).into())
+        let server = HttpTransport::new(address).map_err(|error| Usage(error.to_string()))?;
+        self.consent_to_clear_text(&server)?;
+        Ok(server)
+    }
+
+    fn consent_to_clear_text(&self, server: &HttpTransport) -> anyhow::Result<()> {
+        let address = server.server();
+        if !server.sends_clear_text() || self.client.allows_clear_text(address)? {
+            return Ok(());
+        }
+        let danger = format!(
+            "{address} has no https: everyone on the network can read your password and your records"
+        );
+        if !self.is_insecure {
+            if !can_ask() {
+                let how = format!("{danger}. Use an address with https, or --insecure");
+                return Err(Usage(how).into());
+            }
+            confirm(&format!("{danger}. Go on?"), false)?;
+        }
+        // Remembered, so that the user is asked once and a sync without a terminal goes on.
+        Ok(self.client.allow_clear_text(address)?)
     }
 
     /// Returns the zone of `--tz`, else the account's.

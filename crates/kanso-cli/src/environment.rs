@@ -102,6 +102,12 @@ pub(crate) fn password(from_stdin: bool, is_new: bool) -> anyhow::Result<String>
     }
 }
 
+/// Checks a new password before it is sent. The server has the same rules.
+pub(crate) fn check_password(email: &str, password: &str) -> anyhow::Result<()> {
+    kanso_client::check_new_password(email, password)
+        .map_err(|error| anyhow::anyhow!("the new password {error}"))
+}
+
 /// Reads the current and the new password: from standard input, one per line, else from the terminal
 /// without echo.
 pub(crate) fn new_password(from_stdin: bool) -> anyhow::Result<(String, String)> {

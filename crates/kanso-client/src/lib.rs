@@ -80,7 +80,7 @@ pub mod system;
 mod today;
 pub mod transport;
 
-pub use calls::{CallError, LoginError};
+pub use calls::{CallError, LoginError, check_new_password};
 pub use changes::{Changes, Origin};
 pub use client::Client;
 pub use edits::{EditError, Edits, ResolveError, UndoError, UndoScope, Undone};

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kanso_application::ports::admission::InvitationCodes as _;
 use kanso_application::ports::credentials::{
-    AccessTokens as _, Identity, Pseudonyms as _, RefreshTokens as _,
+    AccessTokens as _, DeviceProofs as _, Identity, Pseudonyms as _, RefreshTokens as _,
 };
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::tickets::TicketTokens as _;
@@ -17,8 +17,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets,
-    SigningKey, TokenRules, new_secret,
+    Entropy, HmacDeviceProofs, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations,
+    RandomTickets, SigningKey, TokenRules, new_secret,
 };
 
 /// Entropy without any.
@@ -78,6 +78,17 @@ fn refresh_tokens_have_their_golden_successors() {
     assert_eq!(former.former_successors, [text("successor_0_1_0")]);
     let nonce = former.presented.nonce.map(hex);
     assert_eq!(nonce, Some(text("nonce_hash")));
+}
+
+#[test]
+fn device_proofs_have_their_golden_form() {
+    let golden = golden();
+    let proofs = HmacDeviceProofs::new(&key(&golden), &[]);
+    let issued_at = golden["access_token_claims"]["iat"]
+        .as_i64()
+        .expect("a number");
+    let now = Timestamp::from_micros(issued_at * 1_000_000 + 999_999).expect("an instant");
+    assert_eq!(golden["device_proof"], proofs.issue(ada(), now));
 }
 
 #[test]

@@ -33,7 +33,7 @@ struct Issued {
 
 // Built once: reading an RSA key costs far more than a check.
 static ISSUED: LazyLock<Issued> = LazyLock::new(|| {
-    let keys = (SigningKey::hs256(SECRET), SigningKey::rs256(FORMER));
+    let keys = (SigningKey::hs256(SECRET), SigningKey::from_pem(FORMER));
     let (Ok(signing), Ok(former)) = keys else {
         panic!("the keys are valid");
     };

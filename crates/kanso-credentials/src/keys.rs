@@ -6,7 +6,7 @@ use std::sync::Once;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use sha2::Sha256;
 
@@ -19,6 +19,11 @@ const KEY_ID_BYTES: usize = 8;
 const REFRESH_LABEL: &[u8] = b"kanso refresh tokens 1";
 const REFRESH_SEAL_LABEL: &[u8] = b"kanso refresh seals 1";
 const PSEUDONYM_LABEL: &[u8] = b"kanso pseudonyms 1";
+const DEVICE_PROOF_LABEL: &[u8] = b"kanso device proofs 1";
+
+/// Length of an RSA modulus in bits from which a key is as strong as the other algorithms (NIST SP 800-57
+/// part 1 §5.6.1). Keys from 2048 bits are accepted because release 0.1.0 took them.
+pub const RECOMMENDED_RSA_BITS: usize = 3072;
 
 /// Error of a key that is too weak. The message says which key is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +34,12 @@ pub enum KeyError {
     /// An HS256 secret that looks like a placeholder or a pattern.
     #[error("the secret can be guessed; use at least {MIN_SECRET_BYTES} random bytes")]
     Guessable,
-    /// A text that is not a suitable RSA key.
-    #[error("it is not an unencrypted RSA private key of at least 2048 bits in PEM")]
-    NotRsa,
+    /// A text that is not a suitable private key.
+    #[error(
+        "it is not an unencrypted private key in PEM: RSA of at least {RECOMMENDED_RSA_BITS} bits, \
+         P-256 in PKCS#8, or Ed25519 in PKCS#8"
+    )]
+    NotPrivate,
 }
 
 /// A key that signs and verifies access tokens with its one algorithm.
@@ -70,28 +78,50 @@ impl SigningKey {
         })
     }
 
-    /// Makes an RS256 key from an RSA private key in PEM (PKCS#8 or PKCS#1). Its id is its thumbprint
-    /// (RFC 7638).
+    /// Makes a key from a private key in PEM: RS256 from RSA (PKCS#8 or PKCS#1), ES256 from P-256 and
+    /// `EdDSA` from Ed25519 (PKCS#8). Its id is its thumbprint (RFC 7638).
     ///
     /// # Errors
-    /// [`KeyError::NotRsa`] for anything else, also for fewer than 2048 bits (RFC 7518 §3.3).
-    pub fn rs256(pem: &[u8]) -> Result<Self, KeyError> {
+    /// [`KeyError::NotPrivate`] for anything else, also for an RSA key under 2048 bits (RFC 7518 §3.3).
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         install_crypto_provider();
-        let refuse = |_: jsonwebtoken::errors::Error| KeyError::NotRsa;
-        let encoding = EncodingKey::from_rsa_pem(pem).map_err(refuse)?;
-        // This parses the key with the library that signs, which refuses keys below 2048 bits.
-        let mut public = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(refuse)?;
-        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(refuse)?;
-        let decoding = DecodingKey::from_jwk(&public).map_err(refuse)?;
+        // Each function refuses the keys of the others, so the key decides on its algorithm.
+        let rsa = || Self::asymmetric(EncodingKey::from_rsa_pem(pem), Algorithm::RS256);
+        let p256 = || Self::asymmetric(EncodingKey::from_ec_pem(pem), Algorithm::ES256);
+        let ed25519 = || Self::asymmetric(EncodingKey::from_ed_pem(pem), Algorithm::EdDSA);
+        let key = rsa().or_else(|_| p256()).or_else(|_| ed25519());
+        key.map_err(|_| KeyError::NotPrivate)
+    }
+
+    fn asymmetric(
+        encoding: jsonwebtoken::errors::Result<EncodingKey>,
+        algorithm: Algorithm,
+    ) -> jsonwebtoken::errors::Result<Self> {
+        let encoding = encoding?;
+        // This parses the key with the library that signs, which refuses RSA keys below 2048 bits and
+        // other curves.
+        let mut public = Jwk::from_encoding_key(&encoding, algorithm)?;
+        let id = public.thumbprint(ThumbprintHash::SHA256)?;
+        let decoding = DecodingKey::from_jwk(&public)?;
         public.common.key_id = Some(id.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(Self {
             id,
-            algorithm: Algorithm::RS256,
+            algorithm,
             encoding,
             decoding,
             public: Some(public),
         })
+    }
+
+    /// Returns the length of an RSA modulus in bits, if it is below [`RECOMMENDED_RSA_BITS`].
+    pub fn short_rsa_bits(&self) -> Option<usize> {
+        let AlgorithmParameters::RSA(rsa) = &self.public.as_ref()?.algorithm else {
+            return None;
+        };
+        // The bytes of the modulus have no leading zeros (RFC 7518 §6.3.1.1).
+        let bits = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?.len() * 8;
+        (bits < RECOMMENDED_RSA_BITS).then_some(bits)
     }
 
     /// Returns the `kid` of this key in the header of its tokens.
@@ -123,6 +153,11 @@ impl SigningKey {
     /// Derives the key of the seals in refresh tokens.
     pub(crate) fn refresh_seal_key(&self) -> [u8; 32] {
         keyed_hash(self.encoding.as_bytes(), REFRESH_SEAL_LABEL)
+    }
+
+    /// Derives the key of device proofs.
+    pub(crate) fn device_proof_key(&self) -> [u8; 32] {
+        keyed_hash(self.encoding.as_bytes(), DEVICE_PROOF_LABEL)
     }
 
     /// Derives the key of pseudonyms.
@@ -178,7 +213,10 @@ mod tests {
     const PKCS1: &[u8] = include_bytes!("../tests/fixtures/rsa-2048-pkcs1.pem");
     const PUBLIC: &[u8] = include_bytes!("../tests/fixtures/rsa-2048-public.pem");
     const SHORT: &[u8] = include_bytes!("../tests/fixtures/rsa-1024-pkcs8.pem");
-    const EC: &[u8] = include_bytes!("../tests/fixtures/ec-p256.pem");
+    const LONG: &[u8] = include_bytes!("../tests/fixtures/rsa-3072-pkcs8.pem");
+    const P256: &[u8] = include_bytes!("../tests/fixtures/ec-p256.pem");
+    const P384: &[u8] = include_bytes!("../tests/fixtures/ec-p384.pem");
+    const ED25519: &[u8] = include_bytes!("../tests/fixtures/ed25519.pem");
     const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
 
     #[test]
@@ -194,14 +232,22 @@ mod tests {
     }
 
     #[test]
-    fn only_rsa_private_keys_of_2048_bits_sign_rs256() {
-        for refused in [SHORT, EC, PUBLIC, b"nonsense", b"", SECRET] {
-            assert_eq!(
-                SigningKey::rs256(refused).map(|_| ()),
-                Err(KeyError::NotRsa)
-            );
+    fn a_private_key_decides_on_its_algorithm() {
+        for refused in [SHORT, P384, PUBLIC, b"nonsense", b"", SECRET] {
+            let key = SigningKey::from_pem(refused);
+            assert_eq!(key.map(|_| ()), Err(KeyError::NotPrivate));
         }
-        let ids = [PKCS8, PKCS1].map(|pem| SigningKey::rs256(pem).expect("a key").id);
+        for (pem, algorithm, short) in [
+            (PKCS8, Algorithm::RS256, Some(2048)),
+            (PKCS1, Algorithm::RS256, Some(2048)),
+            (LONG, Algorithm::RS256, None),
+            (P256, Algorithm::ES256, None),
+            (ED25519, Algorithm::EdDSA, None),
+        ] {
+            let key = SigningKey::from_pem(pem).expect("a key");
+            assert_eq!((key.algorithm, key.short_rsa_bits()), (algorithm, short));
+        }
+        let ids = [PKCS8, PKCS1].map(|pem| SigningKey::from_pem(pem).expect("a key").id);
         assert_eq!(ids[0], ids[1], "the same key in two formats");
         assert_eq!(ids[0].len(), 43, "a whole SHA-256");
     }

@@ -1,11 +1,12 @@
 //! Edge out: passwords and tokens. Argon2id behind a bounded queue, access tokens as JSON Web
-//! Tokens, opaque refresh tokens, tickets and invitation codes.
+//! Tokens, opaque refresh tokens, device proofs, tickets and invitation codes.
 //!
 //! **Invariant:** no clock and no storage here: the caller passes the time and stores the results. A key
 //! carries its one algorithm, so that no token can choose how it is verified. No `Debug` or `Display`
 //! of this crate prints a secret.
 
 mod access;
+mod device_proofs;
 mod entropy;
 #[cfg(test)]
 mod formats;
@@ -21,9 +22,10 @@ mod strength;
 mod tickets;
 
 pub use access::{JwtTokens, TokenRules};
+pub use device_proofs::HmacDeviceProofs;
 pub use entropy::{Entropy, SystemEntropy, new_secret};
 pub use invitations::RandomInvitations;
-pub use keys::{KeyError, SigningKey};
+pub use keys::{KeyError, RECOMMENDED_RSA_BITS, SigningKey};
 pub use passwords::{Argon2Passwords, HashCost, Queue};
 pub use pseudonyms::HmacPseudonyms;
 pub use refresh::HmacRefreshTokens;

@@ -64,8 +64,8 @@ impl HmacRefreshTokens {
     }
 
     /// Derives successors as a server of 0.1.0 does, for a database on which one may run: it would take
-    /// the retry of a token with another successor for a reuse. The successors have no seal, and nonces are
-    /// ignored.
+    /// the retry of a token with another successor for a reuse. The successors have no seal, and sessions
+    /// keep no nonces.
     #[must_use]
     pub fn beside_0_1_0(self) -> Self {
         Self {
@@ -177,8 +177,6 @@ impl RefreshTokens for HmacRefreshTokens {
             .collect::<Vec<_>>();
         // The second is the one of 0.1.0 under the current key.
         let successor = successors.remove(usize::from(self.is_mixed));
-        // A server of 0.1.0 stores no nonce, and would leave that of an earlier refresh.
-        let nonce = nonce.filter(|_| !self.is_mixed);
         // A retry may reach this server after a change of keys, or after an upgrade from 0.1.0.
         let former = successors;
         Some(PresentedToken {
@@ -188,7 +186,10 @@ impl RefreshTokens for HmacRefreshTokens {
                 successor: successor.hash(),
                 former_successors: former.iter().map(|parts| parts.hash()).collect(),
                 is_issued: self.keys.iter().any(|keys| keys.has_sealed(parts)),
+                // Also during the mixed phase: a server that was restarted after it may have kept the nonce
+                // of the first use.
                 nonce: nonce.map(|nonce| TokenHash::new(Sha256::digest(nonce).into())),
+                keeps_nonce: !self.is_mixed,
             },
             successor: successor.text(),
             former_successors: former.iter().map(|parts| parts.text()).collect(),
@@ -315,6 +316,7 @@ mod tests {
         let beside = tokens(SECRET).beside_0_1_0();
         let (alone, beside) = (read(&alone, &token), read(&beside, &token));
         assert!(beside.presented.is_issued);
+        assert!(alone.presented.keeps_nonce && !beside.presented.keeps_nonce);
         let former = [&alone.former_successors[0], &beside.former_successors[0]];
         assert_eq!(former, [&beside.successor, &alone.successor]);
     }

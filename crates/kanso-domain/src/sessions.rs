@@ -91,6 +91,9 @@ pub struct Presented {
     pub is_issued: bool,
     /// Hash of the nonce that the client sent with the token.
     pub nonce: Option<TokenHash>,
+    /// True if the session keeps the nonce. It must not while a server of 0.1.0 may run on the database:
+    /// that one would leave the nonce of an earlier refresh.
+    pub keeps_nonce: bool,
 }
 
 impl Presented {
@@ -102,6 +105,7 @@ impl Presented {
             former_successors: Vec::new(),
             is_issued: true,
             nonce: None,
+            keeps_nonce: true,
         }
     }
 
@@ -241,7 +245,7 @@ impl Session {
             return Refreshed::Rotated(Self {
                 current: presented.successor,
                 previous: Some((presented.hash, now)),
-                nonce: presented.nonce,
+                nonce: presented.nonce.filter(|_| presented.keeps_nonce),
                 expires_at: now.plus_seconds(limits.idle_seconds).min(end),
                 ..self
             });
@@ -397,6 +401,25 @@ mod tests {
             };
             assert_eq!(outcome, expected, "{first:?} {again:?}");
         }
+    }
+
+    /// After the mixed phase the servers restart one by one, and a retry may reach one that has not.
+    #[test]
+    fn a_server_that_keeps_no_nonce_compares_the_one_of_another_server() {
+        let with = |nonce: u8, keeps_nonce| Presented {
+            nonce: Some(hash(nonce)),
+            keeps_nonce,
+            ..token(1)
+        };
+        let kept = rotated(&with(50, true), session(), 100);
+        let again = kept.clone().refresh(&with(50, false), at(101), LIMITS);
+        assert_eq!(again, Refreshed::Repeated(kept.clone()));
+        let stolen = kept.refresh(&with(51, false), at(101), LIMITS);
+        assert_eq!(stolen, Refreshed::Reused);
+        let unkept = rotated(&with(50, false), session(), 100);
+        assert_eq!(unkept.nonce, None);
+        let again = unkept.clone().refresh(&with(50, true), at(101), LIMITS);
+        assert_eq!(again, Refreshed::Repeated(unkept));
     }
 
     #[test]

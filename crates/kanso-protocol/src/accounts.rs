@@ -57,6 +57,10 @@ pub struct LoginRequest {
     /// Name of the device, for the list of sessions. Cut to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<String>,
+    /// Newest `device_proof` that the server sent to this device, if there is one. Failed log-ins of others
+    /// then do not slow down this one. The server ignores one that it does not accept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_proof: Option<String>,
 }
 
 /// The password of the account, as a proof that its user is present.
@@ -131,6 +135,7 @@ impl From<&Account> for AccountSummary {
     "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
     "expires_in": 900,
     "refresh_token": "kr1_c2VjcmV0",
+    "device_proof": "kd1_cHJvb2Y",
     "user": {"id": "0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e", "email": "ada@example.org"}
 }))]
 pub struct TokenResponse {
@@ -141,6 +146,10 @@ pub struct TokenResponse {
     /// Refresh token, for `POST /auth/refresh`. Each can be used once; a retry within 60 seconds gets
     /// the same successor.
     pub refresh_token: String,
+    /// Proof that this device has logged in to the account, for its next log-in. Keep it after a log-out.
+    /// It lets no client in. Servers of release 0.1.0 send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_proof: Option<String>,
     /// Account of the session.
     pub user: AccountSummary,
 }

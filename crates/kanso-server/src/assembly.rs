@@ -17,7 +17,9 @@ use kanso_application::live::Live;
 use kanso_application::ports::admission::InvitationCodes;
 use kanso_application::ports::answers::AnswerCache;
 use kanso_application::ports::clock::Clock;
-use kanso_application::ports::credentials::{AccessTokens, Passwords, Pseudonyms, RefreshTokens};
+use kanso_application::ports::credentials::{
+    AccessTokens, DeviceProofs, Passwords, Pseudonyms, RefreshTokens,
+};
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::ids::Ids;
@@ -35,8 +37,8 @@ use kanso_application::streaks::Streaks;
 use kanso_application::sync::Sync;
 use kanso_application::tickets::Tickets;
 use kanso_credentials::{
-    Entropy, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations, RandomTickets,
-    SigningKey, TokenRules,
+    Entropy, HmacDeviceProofs, HmacPseudonyms, HmacRefreshTokens, JwtTokens, RandomInvitations,
+    RandomTickets, SigningKey, TokenRules,
 };
 use kanso_domain::sessions::SessionLimits;
 use kanso_domain::sync::Quota;
@@ -96,6 +98,8 @@ pub struct CredentialPorts {
     pub access_tokens: Arc<dyn AccessTokens>,
     /// Makes refresh tokens and reads presented ones.
     pub refresh_tokens: Arc<dyn RefreshTokens>,
+    /// Makes device proofs and verifies presented ones.
+    pub device_proofs: Arc<dyn DeviceProofs>,
     /// Makes tickets and reads presented ones.
     pub ticket_tokens: Arc<dyn TicketTokens>,
     /// Makes invitation codes and reads presented ones.
@@ -118,6 +122,7 @@ impl CredentialPorts {
         let SigningKeys { current, former } = keys;
         // Built first: `JwtTokens` takes the key that this one is derived from.
         let refresh_tokens = HmacRefreshTokens::new(&current, &former, Arc::clone(entropy));
+        let device_proofs = HmacDeviceProofs::new(&current, &former);
         let pseudonyms = HmacPseudonyms::new(&current);
         let rules = TokenRules::of(issuer);
         let access_tokens = JwtTokens::new(current, former, rules, Arc::clone(ids));
@@ -126,6 +131,7 @@ impl CredentialPorts {
             jwks: access_tokens.jwks(),
             access_tokens: Arc::new(access_tokens),
             refresh_tokens: Arc::new(refresh_tokens),
+            device_proofs: Arc::new(device_proofs),
             pseudonyms: Arc::new(pseudonyms),
             ticket_tokens: Arc::new(RandomTickets::new(Arc::clone(entropy))),
             invitation_codes: Arc::new(RandomInvitations::new(Arc::clone(entropy))),
@@ -282,6 +288,7 @@ fn http_parts(
             passwords: credentials.passwords,
             access_tokens: credentials.access_tokens,
             refresh_tokens: credentials.refresh_tokens,
+            device_proofs: credentials.device_proofs,
             throttle: ports.throttle,
             feed: Arc::clone(&ports.feed),
             invitation_codes: credentials.invitation_codes,

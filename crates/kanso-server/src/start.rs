@@ -14,7 +14,9 @@ use kanso_application::ports::clock::Clock;
 use kanso_application::ports::credentials::PasswordFault;
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::storage::StorageError;
-use kanso_credentials::{Entropy, HashCost, KeyError, SigningKey, SystemEntropy, new_secret};
+use kanso_credentials::{
+    Entropy, HashCost, KeyError, RECOMMENDED_RSA_BITS, SigningKey, SystemEntropy, new_secret,
+};
 use kanso_http::StreamIntervals;
 use kanso_local::{RandomIds, SystemClock};
 use kanso_sqlite::OpenError;
@@ -240,10 +242,26 @@ fn signing_key(config: &Config, entropy: &dyn Entropy) -> Result<SigningKey, Sta
         Signing::Secret(secret) => {
             SigningKey::hs256(secret.expose().as_bytes()).map_err(invalid("KANSO_JWT_SECRET"))
         }
-        Signing::PrivateKeyFile(path) => {
-            SigningKey::rs256(read_secret(path)?.as_bytes()).map_err(invalid(&shown(path)))
-        }
+        Signing::PrivateKeyFile(path) => private_key(path),
     }
+}
+
+/// Reads a private key, and warns about one that a later release refuses.
+fn private_key(path: &Path) -> Result<SigningKey, StartError> {
+    let place = path.display().to_string();
+    let key = match SigningKey::from_pem(read_secret(path)?.as_bytes()) {
+        Ok(key) => key,
+        Err(source) => return Err(StartError::Key { place, source }),
+    };
+    if let Some(bits) = key.short_rsa_bits() {
+        tracing::warn!(
+            file = %place,
+            bits,
+            "the RSA key is short; release 1.0 refuses keys under {RECOMMENDED_RSA_BITS} bits: change to a \
+             longer one, or to a P-256 or Ed25519 key"
+        );
+    }
+    Ok(key)
 }
 
 /// Returns the keys that signed access tokens before.
@@ -256,9 +274,7 @@ fn former_keys(config: &Config) -> Result<Vec<SigningKey>, StartError> {
         keys.push(key.map_err(|source| StartError::Key { place, source })?);
     }
     if let Some(path) = &config.former_keys.key_file {
-        let place = path.display().to_string();
-        let key = SigningKey::rs256(read_secret(path)?.as_bytes());
-        keys.push(key.map_err(|source| StartError::Key { place, source })?);
+        keys.push(private_key(path)?);
     }
     Ok(keys)
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use async_trait::async_trait;
 use kanso_application::ports::admission::{InvitationCodes, NewInvitation};
 use kanso_application::ports::credentials::{
-    AccessToken, AccessTokens, Identity, NewRefreshToken, PasswordCheck, PasswordFault, Passwords,
-    PresentedToken, Pseudonyms, RefreshTokens, SigningFault, TokenRefused,
+    AccessToken, AccessTokens, DeviceProofs, Identity, NewRefreshToken, PasswordCheck,
+    PasswordFault, Passwords, PresentedToken, Pseudonyms, RefreshTokens, SigningFault,
+    TokenRefused,
 };
 use kanso_domain::accounts::{Password, PasswordHash};
 use kanso_domain::sessions::{Presented, TokenHash};
@@ -96,6 +97,30 @@ impl AccessTokens for PlainAccessTokens {
         } else {
             Err(TokenRefused)
         }
+    }
+}
+
+/// Readable device proofs with identity and expiry.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainDeviceProofs;
+
+impl PlainDeviceProofs {
+    /// Seconds for which a proof is valid.
+    pub const SECONDS: i64 = 400 * 86_400;
+}
+
+impl DeviceProofs for PlainDeviceProofs {
+    fn issue(&self, session: Identity, now: Timestamp) -> String {
+        let Identity {
+            user_id,
+            session_id,
+        } = session;
+        format!("{user_id}/{session_id}/{}", now.plus_seconds(Self::SECONDS))
+    }
+
+    fn verify(&self, proof: &str, now: Timestamp) -> Option<Identity> {
+        let (session, expires) = parse::<Timestamp>(proof)?;
+        (now < expires).then_some(session)
     }
 }
 

@@ -28,7 +28,8 @@ mod throttle;
 
 pub use clock::ManualClock;
 pub use credentials::{
-    CountedInvitations, CountedRefreshTokens, PlainAccessTokens, PlainPasswords, PlainPseudonyms,
+    CountedInvitations, CountedRefreshTokens, PlainAccessTokens, PlainDeviceProofs, PlainPasswords,
+    PlainPseudonyms,
 };
 pub use faketime::FakeTime;
 pub use feed::NullFeed;

@@ -128,6 +128,18 @@ impl PresentedToken {
     }
 }
 
+/// Creates and verifies device proofs: opaque texts that show that a device has logged in to an account.
+///
+/// A proof lets in no client: it only keeps the failures of others from slowing down its device
+/// (ADR 0027). It stays valid when its session ends, because its purpose is the next log-in.
+pub trait DeviceProofs: Send + Sync {
+    /// Returns the proof, valid from `now`, of the device that opened or refreshed a session.
+    fn issue(&self, session: Identity, now: Timestamp) -> String;
+
+    /// Returns the session of a proof that this server issued and that is valid at `now`.
+    fn verify(&self, proof: &str, now: Timestamp) -> Option<Identity>;
+}
+
 /// A new refresh token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewRefreshToken {

@@ -75,7 +75,8 @@ pub enum LoginOutcome {
 pub enum Guesser {
     /// A client that is not signed in.
     Address(ClientAddress),
-    /// A signed-in session that changes its password.
+    /// A signed-in session that changes its password, or a device that proves that it opened the session
+    /// before. They are one source, so that a stolen session gets no second allowance.
     Session(SessionId),
 }
 

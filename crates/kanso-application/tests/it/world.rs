@@ -21,7 +21,7 @@ use kanso_domain::{Seq, SessionId, UserId};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
-    NullFeed, PlainAccessTokens, PlainPasswords, PlainPseudonyms, SequentialIds,
+    NullFeed, PlainAccessTokens, PlainDeviceProofs, PlainPasswords, PlainPseudonyms, SequentialIds,
 };
 use uuid::Uuid;
 
@@ -99,6 +99,7 @@ impl World {
             passwords: Arc::new(PlainPasswords),
             access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
+            device_proofs: Arc::new(PlainDeviceProofs),
             throttle: throttle.clone(),
             feed: feed.clone(),
             invitation_codes: Arc::new(CountedInvitations::default()),

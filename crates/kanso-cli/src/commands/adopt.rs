@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::arguments::Adopt;
 use crate::context::Context;
-use crate::environment::{confirm, password};
+use crate::environment::{check_password, confirm, password};
 use crate::exit::Exit;
 use crate::words::count;
 
@@ -26,6 +26,7 @@ pub(crate) async fn run(context: &Context, asked: &Adopt) -> anyhow::Result<Exit
     }
     let password = password(given.password_stdin, asked.register)?;
     if asked.register {
+        check_password(&given.email, &password)?;
         let client = &context.client;
         client
             .create_account(&server, &given.email, &password, asked.invite.as_deref())

@@ -5,7 +5,7 @@ use kanso_client::CallError;
 use super::login;
 use crate::arguments::Register;
 use crate::context::Context;
-use crate::environment::password;
+use crate::environment::{check_password, password};
 use crate::exit::Exit;
 
 pub(crate) async fn run(context: &Context, asked: &Register) -> anyhow::Result<Exit> {
@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context, asked: &Register) -> anyhow::Result<E
         return Err(CallError::HasAccount { email }.into());
     }
     let password = password(given.password_stdin, true)?;
+    check_password(&given.email, &password)?;
     context
         .client
         .register(&server, &given.email, &password, asked.invite.as_deref())

@@ -8,6 +8,7 @@ mod away;
 #[cfg(test)]
 mod between;
 #[cfg(test)]
+mod clear_text;
 mod conventions;
 #[cfg(test)]
 mod copies;

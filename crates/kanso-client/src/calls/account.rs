@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use kanso_domain::UserId;
 use kanso_domain::accounts::SettingsChange;
 use kanso_protocol::accounts::{
-    AccountSummary, CredentialsRequest, PasswordRequest, ReauthenticationRequest,
-    RegistrationRequest, SettingsRequest, TokenResponse,
+    AccountSummary, LoginRequest, PasswordRequest, ReauthenticationRequest, RegistrationRequest,
+    SettingsRequest, TokenResponse,
 };
 use kanso_protocol::export::ExportLine;
 use serde_json::value::RawValue;
 
+use super::session::post_known;
 use super::{CallError, body, check_success, read};
 use crate::changes::Origin;
 use crate::client::Client;
@@ -127,7 +128,7 @@ impl Client {
         email: &str,
         password: &str,
     ) -> Result<AccountSummary, LoginError> {
-        let tokens = open_session(transport, email, password).await?;
+        let tokens = self.open_session(transport, email, password).await?;
         let user = tokens.user.clone();
         let bound = self.replica()?.account()?;
         // By id and not by e-mail address: the address of an account may change.
@@ -179,7 +180,7 @@ impl Client {
     ) -> Result<Option<Adoption>, LoginError> {
         // A sync of the old account must not end in the new one.
         let _no_sync = self.syncing.lock().await;
-        let tokens = open_session(transport, email, password).await?;
+        let tokens = self.open_session(transport, email, password).await?;
         let account = account_of(transport, &tokens.user);
         let session = self.session_of(tokens);
         let bound = self.replica()?.account()?;
@@ -195,6 +196,26 @@ impl Client {
         };
         self.after_login(transport).await;
         Ok(adoption)
+    }
+
+    /// Opens a session, with the proof that this device has logged in before.
+    async fn open_session(
+        &self,
+        transport: &dyn Transport,
+        email: &str,
+        password: &str,
+    ) -> Result<TokenResponse, CallError> {
+        let with = |device_proof| {
+            body(&LoginRequest {
+                email: email.to_owned(),
+                password: password.to_owned(),
+                device_name: None,
+                device_proof,
+            })
+        };
+        let proof = self.replica()?.device_proof()?;
+        let bodies = (with(proof)?, with(None)?);
+        read(&post_known(transport, "/api/v1/auth/login", bodies).await?)
     }
 
     /// Reads the settings of the account, and sends those of the device if the user has chosen none.
@@ -409,19 +430,6 @@ fn reauthentication(password: &str) -> Result<Vec<u8>, CallError> {
     body(&ReauthenticationRequest {
         password: password.to_owned(),
     })
-}
-
-async fn open_session(
-    transport: &dyn Transport,
-    email: &str,
-    password: &str,
-) -> Result<TokenResponse, CallError> {
-    let credentials = CredentialsRequest {
-        email: email.to_owned(),
-        password: password.to_owned(),
-    };
-    let request = post("/api/v1/auth/login", body(&credentials)?);
-    read(&transport.exchange(request).await?)
 }
 
 fn account_of(transport: &dyn Transport, user: &AccountSummary) -> BoundAccount {

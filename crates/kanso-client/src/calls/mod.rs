@@ -1,10 +1,12 @@
 //! Calls to the server outside of a sync, and the errors of all calls.
 
 mod account;
+mod consent;
 mod devices;
 mod session;
 
 pub use account::LoginError;
+pub use consent::check_new_password;
 
 use std::time::Duration;
 

@@ -17,6 +17,26 @@ fn refuses_token(reply: &Reply) -> bool {
     reply.status == 401 && problem_of(reply).is_some_and(is_refusal)
 }
 
+/// Posts the first body, and the second one if the server does not know a member of the first: a server of
+/// 0.1.0 refuses such a request before it does anything.
+pub(super) async fn post_known(
+    transport: &dyn Transport,
+    path: &'static str,
+    (newer, older): (Vec<u8>, Vec<u8>),
+) -> Result<Reply, CallError> {
+    let post = |body| Request {
+        method: Method::Post,
+        path: path.into(),
+        bearer: None,
+        body: Some(body),
+    };
+    let reply = transport.exchange(post(newer.clone())).await?;
+    if newer != older && [400, 422].contains(&reply.status) {
+        return Ok(transport.exchange(post(older)).await?);
+    }
+    Ok(reply)
+}
+
 /// Seconds before its expiry at which a token is refreshed, so that it cannot expire in flight.
 const MARGIN_SECONDS: i64 = 10;
 
@@ -96,16 +116,16 @@ impl Client {
         if newest != used {
             return Ok(newest);
         }
-        let request = Request {
-            method: Method::Post,
-            path: "/api/v1/auth/refresh".into(),
-            bearer: None,
-            body: Some(body(&RefreshRequest {
+        // The nonce is not in the token, so a thief of the token alone cannot repeat this refresh.
+        let nonce = self.replica()?.refresh_nonce(self.ids.next_id())?;
+        let with = |nonce| {
+            body(&RefreshRequest {
                 refresh_token: used.refresh_token.clone(),
-                nonce: None,
-            })?),
+                nonce,
+            })
         };
-        let reply = transport.exchange(request).await?;
+        let bodies = (with(Some(nonce))?, with(None)?);
+        let reply = post_known(transport, "/api/v1/auth/refresh", bodies).await?;
         if refuses_token(&reply) {
             // The same race, lost while the request was under way: the other process's pair is good.
             let newest = self.session()?;
@@ -126,6 +146,7 @@ impl Client {
             // From the device's own clock, because it is compared with that clock later.
             access_expires_at: self.clock.now().plus_seconds(tokens.expires_in),
             refresh_token: tokens.refresh_token,
+            device_proof: tokens.device_proof,
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) access_token: String,
     pub(crate) access_expires_at: Timestamp,
     pub(crate) refresh_token: String,
+    /// Proof that this device has logged in. Servers of 0.1.0 send none.
+    pub(crate) device_proof: Option<String>,
 }
 
 impl std::fmt::Debug for Session {
@@ -128,10 +130,12 @@ pub(super) fn clean_address(connection: &Connection) -> Result<(), ReplicaError>
 }
 
 pub(super) fn session(connection: &Connection) -> Result<Option<Session>, ReplicaError> {
-    type Columns = (Option<String>, Option<i64>, Option<String>);
-    let (access, expires_at, refresh): Columns = connection
-        .prepare_cached("SELECT access_token, access_expires_at, refresh_token FROM replica")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    type Columns = (Option<String>, Option<i64>, Option<String>, Option<String>);
+    let sql = "SELECT access_token, access_expires_at, refresh_token, device_proof FROM replica";
+    let (access, expires_at, refresh, device_proof): Columns =
+        connection.prepare_cached(sql)?.query_row([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     // The table's constraint allows all three tokens or none.
     let Some(((access_token, expires_at), refresh_token)) = access.zip(expires_at).zip(refresh)
     else {
@@ -142,6 +146,7 @@ pub(super) fn session(connection: &Connection) -> Result<Option<Session>, Replic
         // A damaged instant counts as past: the token is then refreshed.
         access_expires_at: instant(expires_at).unwrap_or(Timestamp::MIN),
         refresh_token,
+        device_proof,
     }))
 }
 
@@ -448,12 +453,14 @@ pub(super) fn bind(
 fn write_session(connection: &Connection, session: &Session) -> Result<(), ReplicaError> {
     connection
         .prepare_cached(
-            "UPDATE replica SET access_token = ?1, access_expires_at = ?2, refresh_token = ?3",
+            "UPDATE replica SET access_token = ?1, access_expires_at = ?2, refresh_token = ?3,
+                                device_proof = ?4",
         )?
         .execute(params![
             session.access_token,
             session.access_expires_at.as_micros(),
-            session.refresh_token
+            session.refresh_token,
+            session.device_proof
         ])?;
     Ok(())
 }

@@ -60,7 +60,8 @@ pub(super) fn check(
 /// Makes `device` the device id of the operations that follow.
 ///
 /// The operations in the outbox keep the id under which they were made: the server may have carried
-/// them out already, under that id.
+/// them out already, under that id. The nonce is drawn again too: a copy must not repeat the original's
+/// refresh.
 pub(super) fn draw_device_id(
     transaction: &Transaction<'_>,
     device: Uuid,
@@ -72,7 +73,9 @@ pub(super) fn draw_device_id(
         )?
         .execute([])?;
     transaction
-        .prepare_cached("UPDATE replica SET device_id = ?1, is_session_lost = 0")?
+        .prepare_cached(
+            "UPDATE replica SET device_id = ?1, is_session_lost = 0, refresh_nonce = NULL",
+        )?
         .execute(params![device])?;
     Ok(())
 }

@@ -27,6 +27,7 @@ mod give_back;
 mod identity;
 mod journal;
 mod local_edits;
+mod log_in;
 mod mirror;
 mod open;
 mod outbox;

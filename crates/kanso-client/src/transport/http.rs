@@ -1,5 +1,6 @@
 //! Transport over HTTP, with TLS for `https` addresses.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -95,6 +96,35 @@ impl HttpTransport {
             .map_err(|_| InvalidServerAddress::NotAnAddress)?;
         Ok(Self { client, server })
     }
+
+    /// Returns true if others on the network can read what is sent: the address begins with `http`, and
+    /// is not that of this machine. A private network is no exception, and neither is a name in `.local`:
+    /// every device in a network can read along, or claim the name.
+    ///
+    /// ```
+    /// use kanso_client::transport::HttpTransport;
+    ///
+    /// let is_clear = |address| HttpTransport::new(address).map(|server| server.sends_clear_text());
+    /// assert_eq!(is_clear("http://192.168.1.7:8080"), Ok(true));
+    /// assert_eq!(is_clear("http://127.0.0.1:8080"), Ok(false));
+    /// assert_eq!(is_clear("https://kanso.example.org"), Ok(false));
+    /// ```
+    pub fn sends_clear_text(&self) -> bool {
+        Url::parse(&self.server)
+            .map_or(true, |url| url.scheme() == "http" && !is_this_machine(&url))
+    }
+}
+
+/// Returns true if the host of an address is this machine. Names in `localhost` never leave it (RFC 6761
+/// §6.3).
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = address.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback();
+    }
+    let name = host.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 #[async_trait]
@@ -209,6 +239,33 @@ mod tests {
         ] {
             let read = retry_after_of(value, now);
             assert_eq!(read, seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn clear_text_stays_on_this_machine() {
+        for (address, is_clear) in [
+            ("http://127.0.0.1:8080", false),
+            ("http://127.8.9.1", false),
+            ("http://[::1]:8080", false),
+            ("http://[::ffff:127.0.0.1]", false),
+            ("http://localhost:8080", false),
+            ("http://LOCALHOST.", false),
+            ("http://kanso.localhost", false),
+            ("https://kanso.example.org", false),
+            ("https://192.168.1.7", false),
+            ("http://kanso.example.org", true),
+            ("http://192.168.1.7:8080", true),
+            ("http://10.0.0.1", true),
+            ("http://[fd00::1]", true),
+            ("http://raspberrypi.local", true),
+            ("http://nas", true),
+            ("http://0.0.0.0:8080", true),
+            ("http://localhost.example.org", true),
+            ("http://notlocalhost", true),
+        ] {
+            let server = HttpTransport::new(address).expect("an address");
+            assert_eq!(server.sends_clear_text(), is_clear, "{address}");
         }
     }
 

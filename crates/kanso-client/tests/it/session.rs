@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use kanso_client::{CallError, LoginError};
+use kanso_client::{CallError, Client, LoginError};
 
 use crate::support::{
-    EMAIL, FakeServer, NetworkFault, PASSWORD, device, signed_in, titled, titles,
+    EMAIL, FakeServer, NetworkFault, PASSWORD, device, parts, signed_in, titled, titles,
 };
 
 #[tokio::test]
@@ -162,4 +162,64 @@ async fn days_are_read_with_the_accounts_settings() {
         "2026-11-23",
         "01:00 on the 24th is still the 23rd"
     );
+}
+
+#[tokio::test]
+async fn a_refresh_is_repeated_by_its_replica_and_by_no_copy() {
+    let server = FakeServer::new();
+    let (one, two) = (tempfile::tempdir(), tempfile::tempdir());
+    let (one, two) = (one.expect("a folder"), two.expect("a folder"));
+    let open = |folder: &tempfile::TempDir, number| {
+        let (clock, ids) = parts(number);
+        clock.advance(900);
+        Client::open_with(folder.path(), clock, ids).expect("opens")
+    };
+    let logged_in = {
+        let (clock, ids) = parts(1);
+        Client::open_with(one.path(), clock, ids).expect("opens")
+    };
+    let done = logged_in.login(&server, EMAIL, PASSWORD).await;
+    done.expect("logs in");
+    drop(logged_in);
+    std::fs::copy(one.path().join("replica.db"), two.path().join("replica.db")).expect("copies");
+
+    server.fail([NetworkFault::LoseResponse]);
+    let lost = open(&one, 2).sync(&server).await;
+    lost.expect_err("the answer was lost");
+    // Another process of the same replica repeats the refresh.
+    let again = open(&one, 3);
+    again.sync(&server).await.expect("syncs");
+    // A copy has the same refresh token and another nonce.
+    let copied = open(&two, 4).sync(&server).await;
+    let cause = copied.expect_err("refused").cause;
+    assert!(matches!(cause, CallError::SignedOut { .. }), "{cause:?}");
+    let ended = again.sync(&server).await.expect_err("the session ended");
+    assert!(matches!(ended.cause, CallError::SignedOut { .. }));
+}
+
+#[tokio::test]
+async fn a_log_in_sends_the_newest_proof_of_the_device() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    device.clock.advance(900);
+    device.sync(&server).await.expect("refreshes and syncs");
+    device.logout(&server).await.expect("logs out");
+    let again = device.login(&server, EMAIL, PASSWORD).await;
+    again.expect("logs in");
+    let sent = server.state().proofs.clone();
+    assert_eq!(sent, [None, Some("proof-2".to_owned())]);
+}
+
+/// During an upgrade a device meets servers of both releases.
+#[tokio::test]
+async fn a_server_of_0_1_0_gets_neither_nonce_nor_proof() {
+    let server = FakeServer::new();
+    let device = signed_in(1, &server).await;
+    server.state().unknown_members = &["nonce", "device_proof"];
+    device.clock.advance(900);
+    device.sync(&server).await.expect("refreshes and syncs");
+    device.logout(&server).await.expect("logs out");
+    let again = device.login(&server, EMAIL, PASSWORD).await;
+    again.expect("logs in");
+    assert_eq!(server.state().proofs, [None, None]);
 }

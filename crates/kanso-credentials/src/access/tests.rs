@@ -9,6 +9,8 @@ use crate::keys::keyed_hash;
 
 const PKCS8: &[u8] = include_bytes!("../../tests/fixtures/rsa-2048-pkcs8.pem");
 const PUBLIC: &[u8] = include_bytes!("../../tests/fixtures/rsa-2048-public.pem");
+const P256: &[u8] = include_bytes!("../../tests/fixtures/ec-p256.pem");
+const ED25519: &[u8] = include_bytes!("../../tests/fixtures/ed25519.pem");
 const SECRET: &[u8] = b"q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw";
 const OTHER_SECRET: &[u8] = b"T4hYwq8nJ6sFv0bXc2LzGk5rPd9mQe7aUi3oRt1yHgE";
 const NOW: i64 = 1_800_000_000;
@@ -26,7 +28,7 @@ fn hs() -> SigningKey {
 }
 
 fn rs() -> SigningKey {
-    SigningKey::rs256(PKCS8).expect("a key")
+    SigningKey::from_pem(PKCS8).expect("a key")
 }
 
 fn tokens(signing: SigningKey, former: Vec<SigningKey>) -> JwtTokens {
@@ -77,7 +79,9 @@ fn signed_here(claims: &Value) -> String {
 
 #[test]
 fn an_issued_token_is_accepted() {
-    for tokens in [tokens(hs(), vec![]), tokens(rs(), vec![])] {
+    let key = |pem: &[u8]| SigningKey::from_pem(pem).expect("a key");
+    for signing in [hs(), rs(), key(P256), key(ED25519)] {
+        let tokens = tokens(signing, vec![]);
         let issued = tokens.issue(ada(), at(NOW)).expect("it signs");
         assert_eq!(issued.expires_in, 900);
         assert_eq!(tokens.verify(&issued.token, at(NOW)), Ok(ada()));

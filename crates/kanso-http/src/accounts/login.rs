@@ -20,7 +20,8 @@ problems!(LoginProblems: BODY, &[
 ///
 /// Opens a session for this device and returns its tokens. An unknown e-mail address and a wrong
 /// password have the same answer. After five failures in a row from one address, each further failure
-/// doubles the wait, up to 15 minutes. Failures from other addresses count only if there are hundreds.
+/// doubles the wait, up to 15 minutes. Failures from other addresses count only if there are hundreds, and
+/// not for a device that sends its `device_proof`.
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login", tag = "accounts",
     request_body(content = LoginRequest, description = "E-mail address and password of the account."),
@@ -42,7 +43,7 @@ pub(super) async fn login(
     let password = Password::claimed(&request.password);
     // `claimed` checks no rules: an old password may break the rules of today and is still right.
     let device_name = request.device_name.as_deref().and_then(Label::cut);
-    let from = client.named(device_name);
+    let from = client.named(device_name, request.device_proof);
     // A log-in stores a session and a failure stores a count, so both are writes.
     let accounts = api.accounts.clone();
     match api

@@ -42,6 +42,7 @@ fn token_response(grant: Grant) -> TokenResponse {
         token: grant.access.token,
         expires_in: grant.access.expires_in,
         refresh_token: grant.refresh_token,
+        device_proof: Some(grant.device_proof),
         user: AccountSummary::from(&grant.account),
     }
 }

@@ -20,8 +20,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Returns the origin of a session on the device with this name.
-    pub(crate) fn named(self, device_name: Option<Label>) -> LogInOrigin {
+    /// Returns the origin of a session on the device with this name and this proof.
+    pub(crate) fn named(
+        self,
+        device_name: Option<Label>,
+        device_proof: Option<String>,
+    ) -> LogInOrigin {
         LogInOrigin {
             address: self.address,
             origin: SessionOrigin {
@@ -29,6 +33,7 @@ impl Client {
                 device_name,
                 device: None,
             },
+            device_proof,
         }
     }
 }

@@ -79,7 +79,7 @@ pub enum Signing {
     Generated,
     /// HS256 with the given secret.
     Secret(Secret),
-    /// RS256 with the private key in the given file.
+    /// The private key in the given file, which decides on its algorithm.
     PrivateKeyFile(PathBuf),
 }
 
@@ -88,7 +88,7 @@ pub enum Signing {
 pub struct FormerKeys {
     /// Secret of HS256.
     pub secret: Option<Secret>,
-    /// File with the private key of RS256.
+    /// File with a private key.
     pub key_file: Option<PathBuf>,
 }
 
@@ -140,7 +140,7 @@ pub struct Config {
     pub former_keys: FormerKeys,
     /// `iss` claim of access tokens.
     pub jwt_issuer: String,
-    /// Retention of receipts and tombstones.
+    /// Retention of receipts, tombstones and security events.
     pub retention: Retention,
     /// Address that reports metrics; `None` reports none.
     pub metrics_listen: Option<SocketAddr>,
@@ -275,7 +275,7 @@ impl Config {
             retention: Retention {
                 receipts_days: values.read(Key::OperationRetention, values::days)?,
                 tombstones_days: values.read(Key::TombstoneRetention, values::days)?,
-                ..Retention::default()
+                events_days: values.read(Key::EventRetention, values::days)?,
             },
             metrics_listen: values.read(Key::MetricsListen, values::optional_listen)?,
             drain_delay: values.read(Key::DrainDelay, values::drain_delay)?,

@@ -43,11 +43,11 @@ pub enum Key {
     Swagger,
     /// HS256 secret that signs access tokens.
     JwtSecret,
-    /// File of the RS256 key that signs access tokens.
+    /// File of the private key that signs access tokens.
     JwtPrivateKeyFile,
     /// HS256 secret that signed before.
     JwtFormerSecret,
-    /// File of the RS256 key that signed before.
+    /// File of the private key that signed before.
     JwtFormerKeyFile,
     /// `iss` claim of access tokens.
     JwtIssuer,
@@ -55,6 +55,8 @@ pub enum Key {
     OperationRetention,
     /// Retention of tombstones.
     TombstoneRetention,
+    /// Retention of security events.
+    EventRetention,
     /// Address that reports metrics.
     MetricsListen,
     /// Time that a shutdown waits before it closes the listener.
@@ -132,7 +134,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 31] = [
+pub static SETTINGS: [Setting; 32] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -318,7 +320,7 @@ pub static SETTINGS: [Setting; 31] = [
             ),
             None,
             "FILE",
-            "RSA private key (PEM, 2048 bits or more) that signs access tokens instead (RS256)",
+            "Private key (PEM) that signs instead: RSA from 3072 bits, P-256 or Ed25519",
         )
     },
     Setting {
@@ -347,7 +349,7 @@ pub static SETTINGS: [Setting; 31] = [
             ),
             None,
             "FILE",
-            "Previous RSA private key (PEM), likewise (RS256)",
+            "Previous private key (PEM), likewise",
         )
     },
     setting(
@@ -378,6 +380,17 @@ pub static SETTINGS: [Setting; 31] = [
         Some("180d"),
         "DAYS",
         "Days for which tombstones are kept; a device that was offline longer downloads everything",
+    ),
+    setting(
+        Key::EventRetention,
+        (
+            "event_retention",
+            "event-retention",
+            "KANSO_EVENT_RETENTION",
+        ),
+        Some("90d"),
+        "DAYS",
+        "Days for which the security events of an account are kept",
     ),
     setting(
         Key::MetricsListen,

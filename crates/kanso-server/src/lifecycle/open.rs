@@ -15,6 +15,10 @@ use super::activity::Activity;
 /// ones looks at all, so it is done for many at once.
 const EVICTED_SHARE: usize = 100;
 
+/// Connections of an IPv6 network of 48 bits, as a multiple of those of one client. Such a network may be a
+/// company with many devices, or one subscriber with 65,536 networks of 64 bits.
+const SITE_FACTOR: usize = 16;
+
 /// The open connections of a server.
 pub(super) struct OpenConnections {
     state: Mutex<State>,
@@ -27,6 +31,8 @@ pub(super) struct OpenConnections {
 #[derive(Default)]
 struct State {
     by_client: HashMap<ClientAddress, usize>,
+    /// Counts of IPv6 networks of 48 bits.
+    by_site: HashMap<ClientAddress, usize>,
     connections: HashMap<u64, OpenConnection>,
     next: u64,
 }
@@ -64,14 +70,24 @@ impl OpenConnections {
         let client = ClientAddress::new(peer);
         let is_proxy = self.proxies.iter().any(|net| net.contains(&peer));
         let mut state = self.state();
-        let count = state.by_client.get(&client).copied().unwrap_or_default();
-        if count >= self.of_client && !is_proxy {
-            // One client may be many devices behind one address: the silent ones make room.
-            let idle = state.longest_idle(|connection| connection.client == client);
-            let room = idle.into_iter().next()?;
-            room.cancel();
+        let of_site = self.of_client.saturating_mul(SITE_FACTOR);
+        // One client may be many devices behind one address: the silent ones make room.
+        let idle = if is_proxy {
+            None
+        } else if state.of_client(client) >= self.of_client {
+            Some(state.longest_idle(|connection| connection.client == client))
+        } else if state.of_site(client) >= of_site {
+            Some(state.longest_idle(|connection| connection.client.site() == client.site()))
+        } else {
+            None
+        };
+        if let Some(idle) = idle {
+            idle.first()?.cancel();
         }
         *state.by_client.entry(client).or_default() += 1;
+        if let Some(site) = client.site() {
+            *state.by_site.entry(site).or_default() += 1;
+        }
         let number = state.next;
         state.next += 1;
         let guard = ConnectionGuard {
@@ -106,6 +122,16 @@ impl OpenConnections {
 }
 
 impl State {
+    fn of_client(&self, client: ClientAddress) -> usize {
+        self.by_client.get(&client).copied().unwrap_or_default()
+    }
+
+    /// Returns the connections of the client's IPv6 network of 48 bits; 0 for IPv4.
+    fn of_site(&self, client: ClientAddress) -> usize {
+        let count = client.site().and_then(|site| self.by_site.get(&site));
+        count.copied().unwrap_or_default()
+    }
+
     /// Returns the connections among `of` that wait for a request, the longest wait first.
     fn longest_idle(&self, of: impl Fn(&OpenConnection) -> bool) -> Vec<CancellationToken> {
         let waiting = |connection: &OpenConnection| connection.activity.waiting_since();
@@ -125,12 +151,68 @@ impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let mut state = self.open.state();
         state.connections.remove(&self.number);
-        if let Some(count) = state.by_client.get_mut(&self.client) {
-            *count -= 1;
-            // Clients without connections must not stay in the map, which would only grow.
-            if *count == 0 {
-                state.by_client.remove(&self.client);
-            }
+        closed(&mut state.by_client, self.client);
+        if let Some(site) = self.client.site() {
+            closed(&mut state.by_site, site);
         }
+    }
+}
+
+fn closed(counts: &mut HashMap<ClientAddress, usize>, of: ClientAddress) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count -= 1;
+        // Clients without connections must not stay in the map, which would only grow.
+        if *count == 0 {
+            counts.remove(&of);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_connections(client_connections: usize) -> Arc<OpenConnections> {
+        let limits = Limits {
+            client_connections,
+            ..Limits::default()
+        };
+        let proxies = vec!["2001:db8:ffff::/48".parse().expect("a network")];
+        OpenConnections::new(&limits, proxies)
+    }
+
+    /// Opens a connection of a network of 64 bits within one of 48 bits.
+    fn opened(open: &Arc<OpenConnections>, site: u16, network: usize) -> ConnectionGuard {
+        let address = format!("2001:db8:{site:x}:{network:x}::1");
+        let peer = address.parse().expect("an address");
+        open.open(peer).expect("an idle one makes room")
+    }
+
+    #[test]
+    fn a_site_has_sixteen_times_the_connections_of_a_client() {
+        let open = open_connections(2);
+        let mut guards: Vec<_> = (0..32).map(|nth| opened(&open, 1, nth / 2)).collect();
+        let other = opened(&open, 2, 1);
+        assert!(!guards.iter().any(|guard| guard.evicted.is_cancelled()));
+        guards.push(opened(&open, 1, 99));
+        let evicted = |guards: &[ConnectionGuard]| {
+            let evicted = guards.iter().filter(|guard| guard.evicted.is_cancelled());
+            evicted.count()
+        };
+        assert_eq!(evicted(&guards), 1, "one of the site made room");
+        assert!(!other.evicted.is_cancelled());
+        drop(guards);
+        let state = open.state();
+        assert_eq!((state.by_site.len(), state.by_client.len()), (1, 1));
+        drop(state);
+        drop(other);
+        assert!(open.state().by_site.is_empty());
+    }
+
+    #[test]
+    fn the_site_of_a_proxy_has_no_bound() {
+        let open = open_connections(1);
+        let guards: Vec<_> = (0..40).map(|nth| opened(&open, 0xffff, nth)).collect();
+        assert!(!guards.iter().any(|guard| guard.evicted.is_cancelled()));
     }
 }

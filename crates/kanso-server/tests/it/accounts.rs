@@ -1,5 +1,6 @@
 //! `/api/v1/auth/…`
 
+mod known_devices;
 mod passwords;
 mod registration;
 mod sensitive;

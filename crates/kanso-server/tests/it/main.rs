@@ -68,4 +68,6 @@ mod sync;
 #[cfg(test)]
 mod today;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod upgrade;

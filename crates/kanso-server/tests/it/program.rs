@@ -164,7 +164,7 @@ fn a_key_that_cannot_sign_is_one_line_and_exit_code_2() {
         (
             "KANSO_JWT_PRIVATE_KEY_FILE",
             "junk.pem",
-            "not an unencrypted RSA private key",
+            "not an unencrypted private key in PEM",
         ),
     ] {
         fs::write(folder.path().join("junk.pem"), "junk").expect("a file");

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use kanso_server::config::{Secret, Signing};
 use kanso_testkit::{Database, PostgresServer};
 use serde_json::{Value, json};
 
@@ -169,6 +170,42 @@ async fn in_the_mixed_phase_receipts_are_what_0_1_0_computes() {
     receipts(&kept, 0, CURRENT);
     Writes::of(writes.person).send(false).await;
     receipts(&kept, 3, CURRENT);
+}
+
+/// After the mixed phase the servers restart one by one. The first use of a refresh token reaches one that
+/// has restarted, and its retry one that has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_refresh_is_retried_across_the_restarts_after_the_mixed_phase() {
+    let kept = PostgresServer::shared().database();
+    let url = kept.url();
+    let server = async || {
+        App::with(|config| {
+            config.database = database(&url);
+            let secret = "q1HhXW0s5F0yZr1j8m3c0cQXo2i7mBk7jVtYzKq9aPw".to_owned();
+            config.signing = Signing::Secret(Secret::new(secret));
+        })
+        .await
+    };
+    drop(server().await);
+    begin_mixed_phase(&kept);
+    let before = server().await;
+    finish(&kept, "The mixed phase with servers of 0.1.0 is over.");
+    let after = server().await;
+    let user = after.user().await;
+    let refresh = async |app: &App, token: &Value, nonce: &str| {
+        let body = json!({"refresh_token": token, "nonce": nonce});
+        app.post("/api/v1/auth/refresh", &body).await
+    };
+    let mut token = json!(user.refresh_token);
+    for [first, second] in [[&after, &before], [&before, &after], [&after, &after]] {
+        let next = refresh(first, &token, "mine").await.expect(200);
+        let again = refresh(second, &token, "mine").await.expect(200);
+        assert_eq!(next["refresh_token"], again["refresh_token"]);
+        token = next["refresh_token"].clone();
+    }
+    refresh(&after, &token, "mine").await.expect(200);
+    let stolen = refresh(&before, &token, "theirs").await;
+    stolen.refused(401, "invalid_refresh_token");
 }
 
 /// Ends the mixed phase, which must be answered with `says`.

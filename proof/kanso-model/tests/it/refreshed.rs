@@ -13,7 +13,7 @@ use kanso_model::refresh::{GRACE_TICKS, ModelSession};
 use kanso_testkit::build::noon;
 use kanso_testkit::{
     CountedInvitations, CountedRefreshTokens, CountingThrottle, ManualClock, MemoryStorage,
-    NullFeed, PlainAccessTokens, PlainPasswords, PlainPseudonyms, SequentialIds,
+    NullFeed, PlainAccessTokens, PlainDeviceProofs, PlainPasswords, PlainPseudonyms, SequentialIds,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -44,6 +44,7 @@ impl Pair {
             passwords: Arc::new(PlainPasswords),
             access_tokens: Arc::new(PlainAccessTokens),
             refresh_tokens: Arc::new(CountedRefreshTokens),
+            device_proofs: Arc::new(PlainDeviceProofs),
             throttle: Arc::new(CountingThrottle::allowing(3)),
             feed: Arc::new(NullFeed),
             invitation_codes: Arc::new(CountedInvitations::default()),

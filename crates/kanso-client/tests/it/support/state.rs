@@ -1,5 +1,7 @@
 //! State and answers of the server in memory.
 
+mod sessions;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kanso_client::domain::accounts::{Settings, SettingsRecord};
@@ -11,7 +13,7 @@ use kanso_client::domain::sync::{
     decide_push,
 };
 use kanso_client::domain::{DeviceId, EntryId, HabitId, OpId, Record, Seq, Timestamp};
-use kanso_client::protocol::accounts::RefreshRequest;
+use kanso_client::protocol::accounts::{LoginRequest, RefreshRequest};
 use kanso_client::protocol::service::{SyncConfigResponse, SyncRetention};
 use kanso_client::protocol::sync::{
     Change, OperationResult, PushRequest, SyncRequest, SyncResponse, VerifyRequest, VerifyResponse,
@@ -52,8 +54,10 @@ pub(crate) struct State {
     pub(crate) copy: Option<Backup>,
     access_tokens: BTreeSet<String>,
     refresh_tokens: BTreeSet<String>,
-    /// Pair of tokens issued for each used refresh token.
-    successors: BTreeMap<String, u32>,
+    /// Pair of tokens issued for each used refresh token, and the nonce of that use.
+    successors: BTreeMap<String, (u32, Option<String>)>,
+    /// Proofs of the log-ins that arrived.
+    pub(crate) proofs: Vec<Option<String>>,
     issued: u32,
     pub(crate) page: usize,
     pub(crate) faults: VecDeque<NetworkFault>,
@@ -100,6 +104,7 @@ impl State {
             access_tokens: BTreeSet::new(),
             refresh_tokens: BTreeSet::new(),
             successors: BTreeMap::new(),
+            proofs: Vec::new(),
             issued: 0,
             page: 1000,
             faults: VecDeque::new(),
@@ -388,36 +393,6 @@ impl State {
         self.receipts = backup.receipts;
     }
 
-    /// Returns the tokens that follow on `used`: the same each time, as within the grace period.
-    fn renewed(&mut self, used: &str) -> Reply {
-        if let Some(&number) = self.successors.get(used) {
-            return self.tokens(number);
-        }
-        if !self.refresh_tokens.remove(used) {
-            return problem(401, "unauthorized");
-        }
-        self.successors.insert(used.to_owned(), self.issued + 1);
-        self.new_tokens()
-    }
-
-    fn new_tokens(&mut self) -> Reply {
-        self.issued += 1;
-        self.refresh_tokens
-            .insert(format!("refresh-{}", self.issued));
-        self.tokens(self.issued)
-    }
-
-    fn tokens(&mut self, number: u32) -> Reply {
-        let access = format!("access-{number}");
-        self.access_tokens.insert(access.clone());
-        let user = json!({"id": self.account, "email": EMAIL});
-        reply(
-            200,
-            &json!({"token": access, "expires_in": 900, "refresh_token": format!("refresh-{number}"),
-                    "user": user}),
-        )
-    }
-
     pub(super) fn serve(&mut self, request: &Request) -> Reply {
         let body = request.body.as_deref().unwrap_or_default();
         let text = String::from_utf8_lossy(body).into_owned();
@@ -426,10 +401,17 @@ impl State {
             .as_ref()
             .is_some_and(|token| self.access_tokens.contains(token));
         match request.path.as_ref() {
-            "/api/v1/auth/login" if text.contains(PASSWORD) => self.new_tokens(),
+            "/api/v1/auth/login" | "/api/v1/auth/refresh" if self.is_unknown_to_it(&text) => {
+                problem(422, "invalid")
+            }
+            "/api/v1/auth/login" if text.contains(PASSWORD) => {
+                let log_in: LoginRequest = protocol::read(body).expect("a log-in");
+                self.proofs.push(log_in.device_proof);
+                self.new_tokens()
+            }
             "/api/v1/auth/refresh" => {
                 let used: RefreshRequest = protocol::read(body).expect("a refresh token");
-                self.renewed(&used.refresh_token)
+                self.renewed(&used.refresh_token, used.nonce)
             }
             "/api/v1/auth/user" if is_authorized => reply(
                 200,
@@ -468,18 +450,6 @@ impl State {
             outcome: ReceiptOutcome::Conflict,
         };
         self.receipts.insert(op_id, receipt);
-    }
-
-    /// Ends every session.
-    pub(crate) fn revoke(&mut self) {
-        self.access_tokens.clear();
-        self.refresh_tokens.clear();
-        self.successors.clear();
-    }
-
-    /// Expires the access tokens but not the refresh token.
-    pub(crate) fn expire_access(&mut self) {
-        self.access_tokens.clear();
     }
 }
 
