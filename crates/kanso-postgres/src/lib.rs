@@ -24,6 +24,7 @@ mod delta;
 mod devices;
 mod emails;
 mod entries;
+mod erased_texts;
 mod erasure;
 mod error;
 mod events;
