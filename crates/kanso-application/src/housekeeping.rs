@@ -137,12 +137,13 @@ impl Housekeeping {
         let mut erased = 0;
         for found in self.storage.texts_to_erase(before, STEP).await? {
             let keys = LoadSet {
-                habits: found.habits,
+                habits: found.habits.clone(),
                 entries: found.entries,
                 ..LoadSet::default()
             };
             // Decided under the lock: a record may have been revived since it was found.
-            let decide = Arc::new(move |loaded| Ok(erase_texts(loaded, before, now)));
+            let decide =
+                Arc::new(move |loaded| Ok(erase_texts(loaded, &found.habits, before, now)));
             let written = self.storage.write(found.user, keys, decide).await?;
             if let WriteOutcome::Committed(changeset) = written {
                 erased += changeset.habits.len() + changeset.entries.len();

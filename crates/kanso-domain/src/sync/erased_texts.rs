@@ -1,15 +1,24 @@
 //! Erasing the texts of tombstones.
 
+use std::collections::BTreeSet;
+
 use super::editable::Editable;
 use super::{Changeset, Head, Loaded, RecordWrite, Usage};
-use crate::Timestamp;
+use crate::{HabitId, Timestamp};
 
-/// Erases the texts of the loaded tombstones from before `before`, and of the loaded entries whose habit
-/// was deleted before that. Other records stay as they are: they may have been revived meanwhile.
+/// Erases the texts of the loaded entries and of `habits`, if they were deleted before `before`. An entry
+/// counts as deleted with its habit. Other records stay as they are: they may have been revived meanwhile.
+///
+/// A habit that is loaded only because of an entry keeps its texts: more of its entries may have notes.
 ///
 /// A record keeps its version, because nothing was edited, and gets a new position, so that the devices
 /// erase their copies too.
-pub fn erase_texts(loaded: Loaded, before: Timestamp, now: Timestamp) -> Changeset {
+pub fn erase_texts(
+    loaded: Loaded,
+    habits: &BTreeSet<HabitId>,
+    before: Timestamp,
+    now: Timestamp,
+) -> Changeset {
     let mut erasure = Erasure {
         head: loaded.head,
         usage: loaded.usage,
@@ -24,12 +33,12 @@ pub fn erase_texts(loaded: Loaded, before: Timestamp, now: Timestamp) -> Changes
             entries.extend(erasure.erase(entry));
         }
     }
-    let mut habits = Vec::new();
-    for habit in loaded.habits.into_values() {
-        if is_old(habit.stamp.deleted_at) {
-            habits.extend(erasure.erase(habit));
-        }
-    }
+    let named = loaded
+        .habits
+        .into_values()
+        .filter(|it| habits.contains(&it.id));
+    let old = named.filter(|habit| is_old(habit.stamp.deleted_at));
+    let habits: Vec<_> = old.filter_map(|habit| erasure.erase(habit)).collect();
     Changeset {
         erases_texts: !habits.is_empty() || !entries.is_empty(),
         before: loaded.head.seq,

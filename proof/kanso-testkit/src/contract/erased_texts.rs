@@ -69,7 +69,7 @@ async fn step(person: &TestUser<'_>, before: Timestamp, limit: u32) -> usize {
     let mut erased = 0;
     for found in person.storage.texts_to_erase(before, limit).await.unwrap() {
         let keys = LoadSet {
-            habits: found.habits,
+            habits: found.habits.clone(),
             entries: found.entries,
             ..LoadSet::default()
         };
@@ -77,7 +77,7 @@ async fn step(person: &TestUser<'_>, before: Timestamp, limit: u32) -> usize {
             id: found.user,
             ..*person
         };
-        let work = move |loaded| erase_texts(loaded, before, later(40));
+        let work = move |loaded| erase_texts(loaded, &found.habits, before, later(40));
         if let WriteOutcome::Committed(changeset) = user.write(keys, work).await.unwrap() {
             erased += changeset.habits.len() + changeset.entries.len();
         }
@@ -149,7 +149,8 @@ pub async fn a_revived_record_keeps_its_texts(storage: &dyn Storage) {
         entries: found[0].entries.clone(),
         ..LoadSet::default()
     };
-    let work = move |loaded| erase_texts(loaded, later(1), later(2));
+    let habits = found[0].habits.clone();
+    let work = move |loaded| erase_texts(loaded, &habits, later(1), later(2));
     person.write(keys, work).await.unwrap();
     assert_eq!(all(&person).await, before);
 }
