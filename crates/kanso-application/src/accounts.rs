@@ -18,6 +18,7 @@ pub(crate) use self::registration::new_account;
 pub use self::registration::{Applicant, Registration};
 pub use self::sensitive::{EmailChange, RECENT_SECONDS, Reauthentication};
 pub use self::sessions::{Refresh, RefreshAttempt};
+use crate::disk::DiskGuard;
 use crate::live::announce;
 use crate::ports::admission::InvitationCodes;
 use crate::ports::clock::Clock;
@@ -59,6 +60,8 @@ pub struct AccountPorts {
     pub security: Security,
     /// Bounds of the sessions of an account.
     pub session_limits: SessionLimits,
+    /// Guard of the disk.
+    pub disk: DiskGuard,
 }
 
 /// The feature: registration, log-in, sessions and settings.
@@ -66,6 +69,7 @@ pub struct AccountPorts {
 /// ```
 /// use std::sync::Arc;
 ///
+/// use kanso_application::disk::DiskGuard;
 /// use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Registration};
 /// use kanso_application::ports::limiter::ClientAddress;
 /// use kanso_application::security::Security;
@@ -95,6 +99,7 @@ pub struct AccountPorts {
 ///     feed: Arc::new(NullFeed),
 ///     invitation_codes: Arc::new(CountedInvitations::default()),
 ///     session_limits: SessionLimits::default(),
+///     disk: DiskGuard::default(),
 /// });
 /// let email: Email = "ada@example.org".parse()?;
 /// let password = Password::choose("correct horse")?;

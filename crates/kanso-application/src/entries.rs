@@ -68,8 +68,9 @@ impl Entries {
         retry_key: RetryKey,
         id: EntryId,
         base: Base,
+        erases_texts: bool,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, retry_key, id, Edit::Delete { base })
+        self.submit(user, retry_key, id, Edit::Delete { base, erases_texts })
             .await
     }
 

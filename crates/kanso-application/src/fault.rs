@@ -15,6 +15,9 @@ pub enum Fault {
     /// An access token could not be signed.
     #[error(transparent)]
     Signing(#[from] SigningFault),
+    /// The disk has too little space left for this ([`crate::disk`]).
+    #[error("the disk has too little free space")]
+    DiskFull,
     /// The account was deleted during the request.
     #[error("the account no longer exists")]
     AccountGone,

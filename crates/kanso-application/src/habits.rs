@@ -64,8 +64,9 @@ impl Habits {
         retry_key: RetryKey,
         id: HabitId,
         base: Base,
+        erases_texts: bool,
     ) -> Outcome<OperationOutcome> {
-        self.submit(user, retry_key, id, Edit::Delete { base })
+        self.submit(user, retry_key, id, Edit::Delete { base, erases_texts })
             .await
     }
 

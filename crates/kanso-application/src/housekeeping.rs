@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use kanso_domain::Timestamp;
 use kanso_domain::events::EventLimits;
+use kanso_domain::sync::{LoadSet, erase_texts};
 
 use crate::Outcome;
 use crate::ports::clock::Clock;
-use crate::ports::storage::Storage;
+use crate::ports::storage::{Storage, WriteOutcome};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -25,6 +27,8 @@ pub struct Retention {
     /// Days for which tombstones are kept. A device that was away longer must read everything
     /// again.
     pub tombstones_days: u32,
+    /// Days for which a tombstone keeps the texts of its record, so that it can be revived as it was.
+    pub deleted_texts_days: u32,
     /// Days for which security events are kept.
     pub events_days: u32,
 }
@@ -34,12 +38,13 @@ impl Default for Retention {
         Self {
             receipts_days: 90,
             tombstones_days: 180,
+            deleted_texts_days: 30,
             events_days: EventLimits::default().days,
         }
     }
 }
 
-/// The numbers of removed rows of one step.
+/// The numbers of removed rows of one step, and of rows without their texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct PurgeCounts {
     /// Receipts.
@@ -48,18 +53,23 @@ pub struct PurgeCounts {
     pub tombstones: u32,
     /// Security events.
     pub events: u32,
+    /// Records whose texts were erased.
+    pub texts: u32,
 }
 
 impl PurgeCounts {
     /// Returns true if there may be more to remove.
-    pub const fn has_more(self) -> bool {
+    pub fn has_more(self) -> bool {
         // A full step may have left rows. To know it exactly, the storage would have to count
         // them.
-        self.receipts >= STEP || self.tombstones >= STEP || self.events >= STEP
+        [self.receipts, self.tombstones, self.events, self.texts]
+            .iter()
+            .any(|&rows| rows >= STEP)
     }
 }
 
-/// The feature: removes expired receipts, tombstones and security events, and erases deleted accounts.
+/// The feature: removes expired receipts, tombstones, security events and texts of tombstones, and erases
+/// deleted accounts.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -102,7 +112,8 @@ impl Housekeeping {
         Ok(self.storage.erase_accounts(ERASURE_STEP).await?)
     }
 
-    /// Removes expired receipts, tombstones and security events, a limited number of each.
+    /// Removes expired receipts, tombstones, security events and texts of tombstones, a limited number
+    /// of each.
     pub async fn step(&self) -> Outcome<PurgeCounts> {
         let now = self.clock.now();
         let before = |days: u32| now.plus_seconds(-i64::from(days) * SECONDS_PER_DAY);
@@ -113,6 +124,31 @@ impl Housekeeping {
             receipts: self.storage.purge_receipts(receipts, STEP).await?,
             tombstones: self.storage.purge_tombstones(tombstones, STEP).await?,
             events: self.storage.purge_events(events, STEP).await?,
+            texts: self
+                .erase_texts(before(self.retention.deleted_texts_days), now)
+                .await?,
         })
+    }
+
+    /// Erases the texts of some records that were deleted before `before`. Returns their number.
+    ///
+    /// This is an ordinary write of each user: devices get the records again, without the texts.
+    async fn erase_texts(&self, before: Timestamp, now: Timestamp) -> Outcome<u32> {
+        let mut erased = 0;
+        for found in self.storage.texts_to_erase(before, STEP).await? {
+            let keys = LoadSet {
+                habits: found.habits.clone(),
+                entries: found.entries,
+                ..LoadSet::default()
+            };
+            // Decided under the lock: a record may have been revived since it was found.
+            let decide =
+                Arc::new(move |loaded| Ok(erase_texts(loaded, &found.habits, before, now)));
+            let written = self.storage.write(found.user, keys, decide).await?;
+            if let WriteOutcome::Committed(changeset) = written {
+                erased += changeset.habits.len() + changeset.entries.len();
+            }
+        }
+        Ok(erased.try_into().unwrap_or(u32::MAX))
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod devices;
+pub mod disk;
 pub mod entries;
 mod fault;
 pub mod habits;

@@ -8,6 +8,7 @@ use kanso_domain::sync::{
     ReceiptKey, Seen, decide_push,
 };
 
+use crate::disk::{DiskGuard, DiskLevel};
 use crate::ports::clock::Clock;
 use crate::ports::feed::Feed;
 use crate::ports::ids::Ids;
@@ -30,6 +31,8 @@ pub struct RecordPorts {
     pub feed: Arc<dyn Feed>,
     /// Bounds of every account.
     pub quota: Quota,
+    /// Guard of the disk.
+    pub disk: DiskGuard,
 }
 
 impl RecordPorts {
@@ -43,6 +46,11 @@ impl RecordPorts {
         operations: Vec<Operation>,
         seen: Seen,
     ) -> Outcome<Result<Changeset, CursorRefusal>> {
+        let is_full = self.disk.level() == DiskLevel::Full;
+        // Deletions go on: they are how users make room.
+        if is_full && !operations.iter().all(Operation::is_deletion) {
+            return Err(Fault::DiskFull);
+        }
         let (load_set, now) = (LoadSet::of(&operations), self.clock.now());
         let quota = self.quota;
         let decide = Arc::new(move |loaded: Loaded| {

@@ -86,6 +86,7 @@ impl From<Vec<Operation>> for Push {
 /// use std::sync::Arc;
 ///
 /// use kanso_application::RecordPorts;
+/// use kanso_application::disk::DiskGuard;
 /// use kanso_application::devices::Devices;
 /// use kanso_application::ports::storage::AccountStore as _;
 /// use kanso_application::ports::work_signal::WorkSignal;
@@ -107,6 +108,7 @@ impl From<Vec<Operation>> for Push {
 /// let clock = Arc::new(ManualClock::at(noon()));
 /// let ports = RecordPorts {
 ///     quota: Quota::default(),
+///     disk: DiskGuard::default(),
 ///     storage: storage.clone(),
 ///     clock: clock.clone(),
 ///     ids: Arc::new(SequentialIds::default()),

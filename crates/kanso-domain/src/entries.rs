@@ -81,6 +81,21 @@ impl EntryKind {
 }
 
 impl EntryDetails {
+    /// Returns true if the entry has a text that its user wrote.
+    #[must_use]
+    pub fn has_texts(&self) -> bool {
+        !self.notes.as_str().is_empty()
+    }
+
+    /// Returns this entry without the texts that its user wrote. Day and value stay.
+    #[must_use]
+    pub fn without_texts(self) -> Self {
+        Self {
+            notes: Notes::default(),
+            ..self
+        }
+    }
+
     /// Returns the fields in which the two entries differ, by [`EntryField`].
     pub fn differing(&self, other: &Self) -> FieldSet {
         let day = |details: &Self| (details.completion, details.local_date);

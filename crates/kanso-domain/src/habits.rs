@@ -256,6 +256,31 @@ impl HabitDetails {
         }
     }
 
+    /// Returns true if the habit has a text that its user wrote.
+    #[must_use]
+    pub fn has_texts(&self) -> bool {
+        !self.title.is_erased()
+            || [
+                self.description.as_str(),
+                self.icon.as_str(),
+                self.unit.as_str(),
+            ]
+            .into_iter()
+            .any(|text| !text.is_empty())
+    }
+
+    /// Returns this habit without the texts that its user wrote. Schedule, target and days stay.
+    #[must_use]
+    pub fn without_texts(self) -> Self {
+        Self {
+            title: Title::erased(),
+            description: Description::default(),
+            icon: Icon::default(),
+            unit: Unit::default(),
+            ..self
+        }
+    }
+
     fn checked(details: Option<Self>, mut checker: Checker) -> Result<Self, Invalid> {
         if let Some(Self {
             start_date: Some(start),

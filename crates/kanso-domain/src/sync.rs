@@ -53,6 +53,7 @@ mod changeset;
 mod cursor;
 mod digest;
 mod editable;
+mod erased_texts;
 mod merge;
 mod operation;
 mod page;
@@ -65,6 +66,7 @@ pub use batch::{decide, decide_push};
 pub use changeset::{Changeset, LoadSet, Loaded, RecordWrite};
 pub use cursor::{Cursor, CursorRefusal, Epoch, Floor, Head};
 pub use digest::{Buckets, Digest, NotADigest};
+pub use erased_texts::erase_texts;
 pub use operation::{
     Action, Base, Conflict, ConflictPolicy, Deferral, Edit, Fingerprint, FingerprintForm,
     OnConflict, Operation, OperationOutcome, Receipt, ReceiptKey, ReceiptOutcome, Rejection,

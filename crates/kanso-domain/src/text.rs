@@ -125,6 +125,23 @@ impl Title {
         bounded(text, 1, Self::MAX).map(Self)
     }
 
+    /// Returns the title of a tombstone whose texts were erased.
+    ///
+    /// A title is never empty, for clients and servers of 0.1.0 neither. So this one is an ellipsis.
+    #[must_use]
+    pub fn erased() -> Self {
+        Self(Self::ERASED.to_owned())
+    }
+
+    /// Returns true if this is the title of [`Title::erased`].
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.0 == Self::ERASED
+    }
+
+    /// The text of [`Title::erased`].
+    pub const ERASED: &'static str = "\u{2026}";
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -207,11 +207,13 @@ fn outcome_error(outcome: OperationOutcome) -> ApiError {
         OperationOutcome::OverQuota(exceeded) => {
             count_refusal_for_quota(exceeded);
             let limit = exceeded.limit();
-            let bound = match exceeded {
-                ExceededQuota::LiveHabits { .. } => format!("have at most {limit} live habits"),
-                ExceededQuota::Records { .. } => format!("store at most {limit} records"),
-                ExceededQuota::Bytes { .. } => format!("store at most {limit} bytes"),
+            let (verb, noun) = match exceeded {
+                ExceededQuota::LiveHabits { .. } => ("have", "live habit"),
+                ExceededQuota::Records { .. } => ("store", "record"),
+                ExceededQuota::Bytes { .. } => ("store", "byte"),
             };
+            let plural = if limit == 1 { "" } else { "s" };
+            let bound = format!("{verb} at most {limit} {noun}{plural}");
             let advice = match exceeded {
                 ExceededQuota::LiveHabits { .. } => "delete one, or ask the operator for more",
                 // A deletion gives no room at once, because the tombstone stays for the other devices.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use kanso_application::Outcome;
 use kanso_application::accounts::Accounts;
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub stats: Stats,
     /// State of the server and its dependencies.
     pub health: Health,
+    /// State of the disk.
+    pub disk: DiskGuard,
     /// Makes ids for requests that have none.
     pub ids: Arc<dyn Ids>,
     /// Counts requests by client address and by user.

@@ -26,6 +26,7 @@ mod devices;
 mod emails;
 mod encryption;
 mod entries;
+mod erased_texts;
 mod erasure;
 mod error;
 mod events;

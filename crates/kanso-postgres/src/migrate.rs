@@ -3,6 +3,7 @@
 use kanso_application::ports::schema::{SchemaStep, StepState};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
+use uuid::Uuid;
 
 use crate::open::OpenError;
 
@@ -121,17 +122,48 @@ pub(crate) async fn oldest_server(client: &Client) -> Result<Option<String>, Err
     row.map(|row| row.try_get(0)).transpose()
 }
 
+/// Removes the counters of at most 500 users after $1 whose rows are free. Returns these users, each with
+/// true if it was done.
+const UNCOUNT_SOME: &str = "WITH batch AS (
+         SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT 500),
+     free AS (
+         SELECT user_id FROM users WHERE user_id IN (SELECT user_id FROM batch)
+         FOR UPDATE SKIP LOCKED),
+     uncounted AS (
+         UPDATE users SET stored_records = NULL, stored_bytes = NULL
+         FROM free WHERE users.user_id = free.user_id RETURNING users.user_id)
+     SELECT batch.user_id, uncounted.user_id IS NOT NULL
+     FROM batch LEFT JOIN uncounted ON uncounted.user_id = batch.user_id ORDER BY batch.user_id";
+
 /// Ends the mixed phase. Returns the release that it was kept for; `None` if there was no mixed
-/// phase.
+/// phase. If this is interrupted, the next call begins again.
 pub(crate) async fn finish(client: &Client) -> Result<Option<String>, Error> {
-    // The old servers did not count what they wrote, so each user is counted anew.
-    let sql = "WITH ended AS (DELETE FROM mixed_phase WHERE id = 1 RETURNING oldest_server),
-               uncounted AS (
-                   UPDATE users SET stored_records = NULL, stored_bytes = NULL
-                   WHERE EXISTS (SELECT 1 FROM ended))
-               SELECT oldest_server FROM ended";
-    let row = client.query_opt(sql, &[]).await?;
-    row.map(|row| row.try_get(0)).transpose()
+    let Some(oldest_server) = oldest_server(client).await? else {
+        return Ok(None);
+    };
+    // The old servers did not count what they wrote, so each user is counted anew. In short transactions:
+    // the writes of users go on meanwhile.
+    let mut after = Uuid::nil();
+    loop {
+        let batch = client.query(UNCOUNT_SOME, &[&after]).await?;
+        let Some(last) = batch.last() else {
+            break;
+        };
+        after = last.try_get(0)?;
+        for row in &batch {
+            if !row.try_get::<_, bool>(1)? {
+                let user: Uuid = row.try_get(0)?;
+                // Waits for the writer of this user, and holds no other lock (ADR 0018).
+                let sql = "UPDATE users SET stored_records = NULL, stored_bytes = NULL
+                           WHERE user_id = $1";
+                client.execute(sql, &[&user]).await?;
+            }
+        }
+    }
+    client
+        .execute("DELETE FROM mixed_phase WHERE id = 1", &[])
+        .await?;
+    Ok(Some(oldest_server))
 }
 
 /// Returns the version of the newest applied migration, 0 if there is none. Refuses a schema of

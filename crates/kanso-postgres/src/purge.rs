@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::sync::{Counts, Usage};
 use kanso_domain::{Seq, Timestamp, UserId};
@@ -15,7 +15,7 @@ use crate::PostgresStorage;
 use crate::columns::{Columns, bind, only};
 use crate::connection::Connection;
 use crate::error::DatabaseError;
-use crate::{erasure, events, usage};
+use crate::{erased_texts, erasure, events, usage};
 
 #[async_trait]
 impl PurgeStore for PostgresStorage {
@@ -29,6 +29,17 @@ impl PurgeStore for PostgresStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change((before, limit), |connection, (before, limit)| {
             tombstones(connection, *before, *limit).boxed()
+        })
+        .await
+    }
+
+    async fn texts_to_erase(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TextsToErase>, StorageError> {
+        self.read((before, limit), |connection, (before, limit)| {
+            erased_texts::find(connection, *before, *limit).boxed()
         })
         .await
     }

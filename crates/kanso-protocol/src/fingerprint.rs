@@ -93,9 +93,10 @@ fn readable<F: Members>(entity: &str, id: Uuid, edit: &Edit<F>) -> Canonical {
             fields.write(&mut text);
             text
         }
-        Edit::Delete { base } => {
+        Edit::Delete { base, erases_texts } => {
             let mut text = begin(entity, "delete", id);
             write_base(&mut text, *base);
+            write_purge(&mut text, *erases_texts);
             text
         }
     }
@@ -105,6 +106,13 @@ fn write_base(text: &mut Canonical, base: Base) {
     match base {
         Base::Version(version) => text.number("base", version.get()),
         Base::Any => text.word("base", "any"),
+    }
+}
+
+/// A deletion of an earlier client has no such member, and its text must not change.
+fn write_purge(text: &mut Canonical, purge: bool) {
+    if purge {
+        text.word("purge", canonical::boolean(purge));
     }
 }
 
@@ -137,13 +145,15 @@ fn call_text(call: &Call<'_>) -> String {
             write_base(&mut text, *base);
             fields.write(&mut text);
         }
-        Content::DeleteHabit { id, base } => {
+        Content::DeleteHabit { id, base, purge } => {
             begin("habit", Some(HabitId::uuid(*id)));
             write_base(&mut text, *base);
+            write_purge(&mut text, *purge);
         }
-        Content::DeleteEntry { id, base } => {
+        Content::DeleteEntry { id, base, purge } => {
             begin("entry", Some(EntryId::uuid(*id)));
             write_base(&mut text, *base);
+            write_purge(&mut text, *purge);
         }
     }
     text.finish()

@@ -61,6 +61,8 @@ pub enum Content<'a> {
         id: HabitId,
         /// The version that the deletion builds on.
         base: Base,
+        /// True if the texts are erased at once.
+        purge: bool,
     },
     /// Create an entry.
     CreateEntry {
@@ -84,6 +86,8 @@ pub enum Content<'a> {
         id: EntryId,
         /// The version that the deletion builds on.
         base: Base,
+        /// True if the texts are erased at once.
+        purge: bool,
     },
 }
 
@@ -138,6 +142,7 @@ mod tests {
             let content = Content::DeleteHabit {
                 id,
                 base: Base::Any,
+                purge: false,
             };
             let call = Call {
                 method: "DELETE",

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// State of the server and its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "status": "ok", "database": "connected", "redis": "off", "version": "0.1.0", "uptime": 3600,
+    "status": "ok", "database": "connected", "redis": "off", "disk": "enough", "version": "0.1.0", "uptime": 3600,
     "tzdb": "2026a"
 }))]
 pub struct HealthResponse {
@@ -16,6 +16,11 @@ pub struct HealthResponse {
     pub database: String,
     /// State of Redis: `connected`, `unreachable`, or `off` if the server runs without Redis.
     pub redis: String,
+    /// Free space on the disk of the server: `enough`, `low` (registrations are refused) or `full` (writes
+    /// are refused too). `enough` if it is not known, and from a server that does not say it.
+    #[serde(default = "enough")]
+    #[schema(required = false)]
+    pub disk: String,
     /// Version of the server, such as `0.1.0`.
     pub version: String,
     /// Time since the start of the server, in seconds.
@@ -24,11 +29,15 @@ pub struct HealthResponse {
     pub tzdb: String,
 }
 
+fn enough() -> String {
+    "enough".to_owned()
+}
+
 /// Answer to a probe of an orchestrator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 pub struct ProbeResponse {
-    /// `ok`, `draining` while the server shuts down, or `unavailable` if the database does not answer.
+    /// `ok`, `read_only` while the disk is nearly full, `draining` while the server shuts down, or `unavailable` if the database does not answer.
     pub status: String,
 }
 

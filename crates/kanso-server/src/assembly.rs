@@ -9,6 +9,7 @@ use axum::Router;
 use kanso_application::RecordPorts;
 use kanso_application::accounts::{AccountPorts, Accounts};
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::health::Health;
@@ -69,6 +70,8 @@ pub struct ServerPorts {
     pub evictable: Vec<Arc<dyn Evict>>,
     /// Services that several servers share.
     pub shared: SharedPorts,
+    /// Guard of the disk of the storage.
+    pub disk: DiskGuard,
 }
 
 /// Services that several servers share. A server that runs alone has none of them.
@@ -193,6 +196,7 @@ pub fn assemble(
         wake: Arc::new(wake.clone()),
         feed: Arc::clone(&ports.feed),
         quota: options.quota,
+        disk: ports.disk.clone(),
     };
     let loops = Loops {
         streaks: Streaks::over(&records),
@@ -211,6 +215,7 @@ pub fn assemble(
     let workers = match options.workers {
         Some(schedule) => {
             let workers = loops.start(&wake, draining, schedule);
+            kanso_worker::start_disk_watch(&workers, ports.disk.clone(), draining);
             kanso_worker::start_eviction(&workers, ports.evictable.clone(), draining);
             // A sweep reads the heads of all users with open streams every two seconds. Only a
             // storage with other writers is worth that.
@@ -294,6 +299,7 @@ fn http_parts(
             invitation_codes: credentials.invitation_codes,
             security: loops.security.clone(),
             session_limits,
+            disk: ports.disk.clone(),
         }),
         security: loops.security,
         habits: Habits::new(records.clone()),
@@ -306,6 +312,7 @@ fn http_parts(
         quotas: Quotas::new(storage(), quota),
         stats: Stats::new(storage(), clock()).with_cache(ports.shared.answers),
         health: Health::new(storage(), clock()).with_redis(ports.shared.service),
+        disk: ports.disk,
         ids: Arc::clone(&ports.ids),
         limiter: ports.limiter,
         stream_slots: ports.shared.stream_slots,

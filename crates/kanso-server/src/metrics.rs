@@ -38,7 +38,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// All metrics. Names are part of the public interface: dashboards and `deploy/alerts.yml` use them.
-const NAMES: [(&str, Kind, &str); 28] = [
+const NAMES: [(&str, Kind, &str); 30] = [
     (
         "kanso_build_info",
         Gauge,
@@ -128,6 +128,16 @@ const NAMES: [(&str, Kind, &str); 28] = [
         "kanso_storage_connections_waiting",
         Gauge,
         "Calls that wait for a database connection",
+    ),
+    (
+        "kanso_disk_free_bytes",
+        Gauge,
+        "Free bytes on the disk of a SQLite database",
+    ),
+    (
+        "kanso_disk_guard",
+        Gauge,
+        "State of that disk: 0 enough, 1 registrations are refused, 2 writes are refused too",
     ),
     (
         "kanso_storage_errors_total",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kanso_application::disk::DiskGuard;
 use kanso_application::ports::credentials::Pseudonyms;
 use kanso_application::ports::evict::Evict;
 use kanso_application::ports::feed::Feed;
@@ -17,7 +18,7 @@ use kanso_postgres::{PostgresOptions, PostgresStorage};
 use kanso_redis::{
     Redis, RedisAnswers, RedisFeed, RedisLimiter, RedisStreamSlots, RedisThrottle, RedisTickets,
 };
-use kanso_sqlite::{SqliteOptions, SqliteStorage};
+use kanso_sqlite::{DatabaseDisk, SqliteOptions, SqliteStorage};
 use tokio::runtime::Handle;
 
 use crate::assembly::{
@@ -116,7 +117,19 @@ fn ports(
         tickets: tickets(local.tickets, redis),
         limiter: limiter(local.limiter, &pseudonyms, redis),
         shared: redis.map(shared).unwrap_or_default(),
+        disk: disk(config),
     })
+}
+
+/// Returns the guard of the disk of a SQLite database. Where PostgreSQL writes, and what is free there, no
+/// client of it can read.
+fn disk(config: &Config) -> DiskGuard {
+    match (&config.database, config.disk_reserve) {
+        (DatabaseConfig::Sqlite(path), Some(reserve)) => {
+            DiskGuard::new(Arc::new(DatabaseDisk::of(path)), reserve)
+        }
+        _ => DiskGuard::default(),
+    }
 }
 
 /// In-process stores: the only ones without Redis, the fallback while Redis is unavailable.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::storage::StorageError;
 use kanso_domain::sync::{Counts, Usage};
 use kanso_domain::{EntryId, HabitId, Seq, Timestamp, UserId};
@@ -15,7 +15,7 @@ use crate::error::DatabaseError;
 use crate::purged::{self, RecordKey};
 use crate::statements::prepare;
 use crate::writer::WriteCost;
-use crate::{SqliteStorage, entries, erasure, events, habits, usage};
+use crate::{SqliteStorage, entries, erased_texts, erasure, events, habits, usage};
 
 /// Selects at most ?2 tombstones of a table that are older than ?1 and that every device seen since
 /// ?1 has already read. Older devices get a full resync, so they need no tombstone.
@@ -44,6 +44,15 @@ impl PurgeStore for SqliteStorage {
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.change(move |connection| tombstones(connection, before, limit))
             .await
+    }
+
+    async fn texts_to_erase(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TextsToErase>, StorageError> {
+        let read = move |connection: &Connection| erased_texts::find(connection, before, limit);
+        Ok(self.readers.run(read).await?)
     }
 
     async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {

@@ -1,5 +1,7 @@
 //! The port for habits and entries.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use kanso_application::ports::storage::{
     Comparison, Decide, DeltaQuery, EntryKey, EntryQuery, HabitQuery, Journal, RecordStore,
@@ -42,7 +44,13 @@ impl RecordStore for SqliteStorage {
                 Err(refusal) => Ok(WriteOutcome::Refused(refusal)),
             }
         };
-        Ok(self.writer.run(cost, work).await?)
+        let outcome = self.writer.run(cost, work).await?;
+        if matches!(&outcome, WriteOutcome::Committed(changeset) if changeset.erases_texts) {
+            // The write-ahead log still has the pages from before. The next step of the erasure of
+            // accounts empties it: a write of a user must not wait for that.
+            self.has_erased.store(true, Ordering::Relaxed);
+        }
+        Ok(outcome)
     }
 
     async fn delta(&self, user: UserId, query: DeltaQuery) -> Result<Option<Page>, StorageError> {

@@ -23,7 +23,7 @@ pub struct SqliteStorage {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) epoch: Epoch,
-    /// True if an account was erased and the writer does not know yet that the log has its data.
+    /// True if an account or texts were erased and the writer does not know yet that the log has its data.
     pub(crate) has_erased: AtomicBool,
     check: Mutex<Option<BackgroundCheck>>,
 }

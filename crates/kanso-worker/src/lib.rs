@@ -14,6 +14,7 @@
 
 mod backlog;
 mod days;
+mod disk;
 mod eviction;
 mod measure;
 mod outage;
@@ -22,6 +23,7 @@ mod streaks;
 mod sweep;
 mod upkeep;
 
+pub use disk::start_disk_watch;
 pub use eviction::start_eviction;
 pub use sweep::start_sweep;
 pub use upkeep::start_upkeep;

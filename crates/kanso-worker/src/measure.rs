@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kanso_application::disk::DiskLevel;
 use kanso_application::ports::storage::Backlog;
 use metrics::{counter, gauge, histogram};
 
@@ -35,6 +36,13 @@ pub(crate) fn rollover(took: Duration) {
 /// Counts a worker step that failed because of the storage.
 pub(crate) fn failed(work: &'static str) {
     counter!("kanso_worker_failures_total", "work" => work).increment(1);
+}
+
+/// Records the free bytes of the disk and its state.
+pub(crate) fn disk(free_bytes: u64, level: DiskLevel) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact bytes")]
+    gauge!("kanso_disk_free_bytes").set(free_bytes as f64);
+    gauge!("kanso_disk_guard").set(f64::from(level as u8));
 }
 
 /// Records a sweep and the number of users whose changes the feed had not reported.

@@ -92,7 +92,7 @@ async fn erase(housekeeping: Housekeeping, stop: CancellationToken) {
 /// reach the hour.
 async fn purge(housekeeping: Housekeeping, stop: CancellationToken) {
     let mut outage = Outage::default();
-    let (mut receipts, mut tombstones, mut events) = (0, 0, 0);
+    let (mut receipts, mut tombstones, mut events, mut texts) = (0, 0, 0, 0);
     while !stop.is_cancelled() {
         let purged = outage.note("purge", housekeeping.step().await);
         // A failed step counts as an empty one: the next purge removes the rest.
@@ -100,14 +100,15 @@ async fn purge(housekeeping: Housekeeping, stop: CancellationToken) {
         receipts += u64::from(purged.receipts);
         tombstones += u64::from(purged.tombstones);
         events += u64::from(purged.events);
+        texts += u64::from(purged.texts);
         let pause = if purged.has_more() {
             STEP_PAUSE
         } else {
             // One line for a whole purge, however many steps it took.
-            if receipts + tombstones + events > 0 {
-                tracing::info!(receipts, tombstones, events, "expired data purged");
+            if receipts + tombstones + events + texts > 0 {
+                tracing::info!(receipts, tombstones, events, texts, "expired data purged");
             }
-            (receipts, tombstones, events) = (0, 0, 0);
+            (receipts, tombstones, events, texts) = (0, 0, 0, 0);
             PURGES
         };
         if !sleep_or_stop(pause, &stop).await {

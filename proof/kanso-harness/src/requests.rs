@@ -44,6 +44,7 @@ pub fn operation(
         base_version: None,
         on_conflict: None,
         revive: false,
+        purge: false,
         group: None,
         group_size: None,
         fields: None,

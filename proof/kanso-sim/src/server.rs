@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::housekeeping::{Housekeeping, Retention};
 use kanso_application::ports::clock::Clock;
 use kanso_application::ports::devices::MAX_DEVICES;
@@ -201,6 +202,7 @@ fn ports(parts: &ServerParts, memories: &Memories) -> anyhow::Result<ServerPorts
         // As in a server without Redis. Each simulated user opens one event stream, so the limit of
         // slots is never reached, and reads no statistics, so a cache would never be used.
         shared: SharedPorts::default(),
+        disk: DiskGuard::default(),
     })
 }
 

@@ -143,7 +143,37 @@ pub const fn update_habit(id: HabitId, base: Base, fields: HabitFields) -> Actio
 
 /// Deletes a habit.
 pub const fn delete_habit(id: HabitId, base: Base) -> Action {
-    Action::Habit(id, Edit::Delete { base })
+    Action::Habit(
+        id,
+        Edit::Delete {
+            base,
+            erases_texts: false,
+        },
+    )
+}
+
+/// Deletes a habit, or finds it deleted, and erases its texts at once.
+pub const fn erase_habit(id: HabitId) -> Action {
+    let base = Base::Any;
+    Action::Habit(
+        id,
+        Edit::Delete {
+            base,
+            erases_texts: true,
+        },
+    )
+}
+
+/// Deletes an entry, or finds it deleted, and erases its notes at once.
+pub const fn erase_entry(id: EntryId) -> Action {
+    let base = Base::Any;
+    Action::Entry(
+        id,
+        Edit::Delete {
+            base,
+            erases_texts: true,
+        },
+    )
 }
 
 /// Creates an entry.
@@ -158,7 +188,13 @@ pub const fn update_entry(id: EntryId, base: Base, fields: EntryFields) -> Actio
 
 /// Deletes an entry.
 pub const fn delete_entry(id: EntryId, base: Base) -> Action {
-    Action::Entry(id, Edit::Delete { base })
+    Action::Entry(
+        id,
+        Edit::Delete {
+            base,
+            erases_texts: false,
+        },
+    )
 }
 
 /// Returns an operation without an id, which cannot be retried.

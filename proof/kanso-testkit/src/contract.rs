@@ -11,6 +11,7 @@ pub mod admission;
 pub mod days;
 pub mod delta;
 pub mod devices;
+pub mod erased_texts;
 pub mod events;
 pub mod exactness;
 pub mod fields;
@@ -208,6 +209,11 @@ macro_rules! storage_contract {
                 devices_are_known_by_their_last_sighting
                 a_forgotten_device_stays_forgotten
                 a_new_device_displaces_the_one_not_seen_for_longest;
+            erased_texts:
+                old_tombstones_lose_their_texts_in_steps
+                a_revived_record_keeps_its_texts
+                a_deletion_can_erase_the_texts
+                an_erased_habit_is_revived_with_a_title;
             quotas:
                 usage_follows_each_write
                 purge_gives_room_back
@@ -245,6 +251,7 @@ mod tests {
             include_str!("contract/receipts.rs"),
             include_str!("contract/delta.rs"),
             include_str!("contract/devices.rs"),
+            include_str!("contract/erased_texts.rs"),
             include_str!("contract/events.rs"),
             include_str!("contract/paging.rs"),
             include_str!("contract/lists.rs"),

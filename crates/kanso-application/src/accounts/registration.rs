@@ -5,12 +5,13 @@ use kanso_domain::events::EventKind;
 use kanso_domain::{Timestamp, UserId};
 
 use super::Accounts;
-use crate::Outcome;
+use crate::disk::DiskLevel;
 use crate::ports::admission::{Entitlement, InvitedRegistration};
 use crate::ports::ids::Ids;
 use crate::ports::limiter::ClientAddress;
 use crate::ports::storage::NewAccount;
 use crate::security::Subject;
+use crate::{Fault, Outcome};
 
 /// The outcome of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,7 @@ impl Accounts {
         password: Password,
         from: ClientAddress,
     ) -> Outcome<Registration> {
+        self.check_disk()?;
         let new = self.hashed(email, password).await?;
         let account = new.account.clone();
         // The storage decides on the address in one step. A look-up before would leave a gap in
@@ -104,6 +106,7 @@ impl Accounts {
         if !storage.is_entitled(entitlement).await? {
             return Ok(refusal);
         }
+        self.check_disk()?;
         let new = self.hashed(applicant.email, applicant.password).await?;
         let account = new.account.clone();
         Ok(
@@ -113,6 +116,14 @@ impl Accounts {
                 InvitedRegistration::NotEntitled => refusal,
             },
         )
+    }
+
+    /// Fails if the disk has no room for another account.
+    fn check_disk(&self) -> Outcome<()> {
+        match self.ports.disk.level() {
+            DiskLevel::Enough => Ok(()),
+            DiskLevel::Low | DiskLevel::Full => Err(Fault::DiskFull),
+        }
     }
 
     async fn hashed(&self, email: Email, password: Password) -> Outcome<NewAccount> {

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod devices;
 pub mod evict;
 pub mod feed;
+pub mod free_space;
 pub mod housekeeping;
 pub mod ids;
 pub mod limiter;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use kanso_application::accounts::{AccountPorts, Accounts, Grant, LogIn, Registration};
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::credentials::{Identity, Passwords};
@@ -105,9 +106,11 @@ impl World {
             invitation_codes: Arc::new(CountedInvitations::default()),
             security: security.clone(),
             session_limits: SessionLimits::default(),
+            disk: DiskGuard::default(),
         };
         let ports = RecordPorts {
             quota: Quota::default(),
+            disk: DiskGuard::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids,

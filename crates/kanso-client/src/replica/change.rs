@@ -48,6 +48,7 @@ pub(crate) fn operation(
             base_version,
             on_conflict: None,
             revive: false,
+            purge: false,
             group: None,
             group_size: None,
             fields,

@@ -251,6 +251,7 @@ fn unreadable(op_id: Uuid, entity: EntityName, id: Uuid) -> OperationRequest {
         base_version: None,
         on_conflict: None,
         revive: false,
+        purge: false,
         group: None,
         group_size: None,
         fields: None,

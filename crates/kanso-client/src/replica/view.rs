@@ -278,6 +278,8 @@ pub(super) fn deleted_habits(
         let record = overlay(base.and_then(|(record, _)| record), edits, settings);
         if let Some(Record::Habit(habit)) = record
             && habit.stamp.is_deleted()
+            // The server has erased its texts: no user could tell which habit it was.
+            && !habit.details.title.is_erased()
         {
             deleted.push(habit);
         }

@@ -23,7 +23,7 @@ use crate::record::{Member, Provenance};
 use crate::validation::Invalid;
 use crate::{Entity, EntryId, HabitId, OpId, QuantityChange, Record, Seq, Timestamp};
 
-use OperationOutcome::{Deferred, Duplicate, Gone, Noop, OverQuota, Purged, Rejected};
+use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Noop, OverQuota, Purged, Rejected};
 
 /// Carries out `operations` in order on the state `loaded` at the time `now`.
 ///
@@ -51,6 +51,7 @@ use OperationOutcome::{Deferred, Duplicate, Gone, Noop, OverQuota, Purged, Rejec
 /// let create = Operation::once(Action::Habit(id, Edit::Create(fields)));
 /// let delete = Operation::once(Action::Habit(HabitId::new(Uuid::nil()), Edit::Delete {
 ///     base: kanso_domain::sync::Base::Any,
+///     erases_texts: false,
 /// }));
 ///
 /// let changeset = decide(loaded, &[create, delete], now);
@@ -94,7 +95,10 @@ pub fn decide_push(
             },
         });
     }
-    batch.close(outcomes)
+    Changeset {
+        erases_texts: operations.iter().any(|it| it.action.erases_texts()),
+        ..batch.close(outcomes)
+    }
 }
 
 /// The state of a write between two of its operations.
@@ -197,6 +201,7 @@ impl Batch {
             stale_streaks,
             receipts: self.new_receipts,
             outcomes,
+            erases_texts: false,
         }
     }
 
@@ -279,6 +284,8 @@ impl Batch {
             today: Today::at(self.stamper.now, &self.settings),
             first_entry: self.first_entry(id, edit),
         };
+        // Without a title the user could not tell which habit was revived.
+        let lacks_title = policy.revive && self.lacks_title(id, edit);
         let stamper = &mut self.stamper;
         let outcome = match edit {
             Edit::Create(fields) => match HabitDetails::create(fields, context.today) {
@@ -302,6 +309,9 @@ impl Batch {
                 // the habit exists, on every attempt.
                 Err(invalid) => Rejected(invalid.into()),
             },
+            Edit::Update { .. } if lacks_title => {
+                Rejected(Invalid::one("title", "is required: its text was erased").into())
+            }
             Edit::Update { base, fields } => {
                 let proposed = ProposedEdit {
                     base: *base,
@@ -310,8 +320,20 @@ impl Batch {
                 };
                 self.habits.update(id, &proposed, context, stamper)
             }
-            Edit::Delete { base } => self.habits.delete(id, *base, policy.on_conflict, stamper),
+            Edit::Delete { base, erases_texts } => {
+                let how = (*base, *erases_texts);
+                self.habits.delete(id, how, policy.on_conflict, stamper)
+            }
         };
+        if let Edit::Delete {
+            erases_texts: true, ..
+        } = edit
+            && self.deleted_habit(id).is_some()
+        {
+            let belongs_to_habit = |entry: &Entry| entry.details.habit_id == id;
+            let stamper = &mut self.stamper;
+            self.entries.erase_texts_of(stamper, belongs_to_habit);
+        }
         if was_deleted && self.deleted_habit(id).is_none() {
             // A device that read the tombstone of the habit removed its entries. Each entry needs a
             // new `seq`, or the next delta would not contain it.
@@ -319,6 +341,13 @@ impl Batch {
             self.entries.send_again(&mut self.stamper, belongs_to_habit);
         }
         outcome
+    }
+
+    /// Returns true if the habit is a tombstone whose title was erased, and `edit` brings none.
+    fn lacks_title(&self, id: HabitId, edit: &Edit<HabitFields>) -> bool {
+        let titled = edit.fields().is_some_and(|fields| fields.title.is_some());
+        let habit = self.habits.records.get(&id);
+        !titled && habit.is_some_and(|it| it.stamp.is_deleted() && it.details.title.is_erased())
     }
 
     /// Returns the day of the first live entry of a habit, if `edit` can depend on it.
@@ -350,9 +379,17 @@ impl Batch {
         let stamper = &mut self.stamper;
         match (edit, stored, gone) {
             // An entry of a deleted habit counts as deleted, so there is nothing left to do.
-            (Edit::Delete { .. }, Some(entry), Some(_)) => Noop(Record::Entry(entry.clone())),
-            (Edit::Delete { base }, ..) => {
-                self.entries.delete(id, *base, policy.on_conflict, stamper)
+            (Edit::Delete { erases_texts, .. }, Some(entry), Some(_)) => {
+                let found = entry.clone();
+                if *erases_texts && found.details.has_texts() {
+                    Applied(self.entries.erase_texts(id, found, stamper))
+                } else {
+                    Noop(Record::Entry(found))
+                }
+            }
+            (Edit::Delete { base, erases_texts }, ..) => {
+                let how = (*base, *erases_texts);
+                self.entries.delete(id, how, policy.on_conflict, stamper)
             }
             // Below this arm the habit of the entry is live or unknown.
             (_, _, Some(gone)) => Gone(gone),

@@ -145,6 +145,8 @@ pub struct Changeset {
     pub receipts: Vec<Receipt>,
     /// Outcome of each operation, in the order of the operations.
     pub outcomes: Vec<OperationOutcome>,
+    /// True if texts were erased. No copy of them should remain in the files of the storage.
+    pub erases_texts: bool,
 }
 
 impl Changeset {

@@ -45,6 +45,8 @@ pub(super) trait Editable: Clone {
     /// Returns the members of a request that differ from this record, with the numbers of their
     /// fields.
     fn differing_members(&self, fields: &Self::Fields) -> Vec<(usize, Member)>;
+    fn has_texts(&self) -> bool;
+    fn without_texts(self) -> Self;
     fn stamp(&self) -> &Stamp;
     fn usage(&self) -> Usage;
     fn stamped(self, stamp: Stamp) -> Self;
@@ -108,6 +110,17 @@ macro_rules! editable {
                 named
                     .map(|(field, member)| (field as usize, member))
                     .collect()
+            }
+
+            fn has_texts(&self) -> bool {
+                self.details.has_texts()
+            }
+
+            fn without_texts(self) -> Self {
+                Self {
+                    details: self.details.without_texts(),
+                    ..self
+                }
             }
 
             fn stamp(&self) -> &Stamp {

@@ -111,6 +111,16 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Returns true if the operation makes a record a tombstone or erases its texts.
+    pub const fn is_deletion(&self) -> bool {
+        matches!(
+            &self.action,
+            Action::Habit(_, Edit::Delete { .. }) | Action::Entry(_, Edit::Delete { .. })
+        )
+    }
+}
+
 /// The rule for a record that differs from the state that the author of an operation had seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConflictPolicy {
@@ -171,6 +181,9 @@ pub enum Edit<F> {
     Delete {
         /// State that the author had seen.
         base: Base,
+        /// True if the texts of the record are erased at once, also those of a tombstone. Otherwise
+        /// [`super::erase_texts`] does that later.
+        erases_texts: bool,
     },
 }
 
@@ -215,7 +228,7 @@ impl<F> Edit<F> {
     const fn base(&self) -> Option<Base> {
         match self {
             Self::Create(_) => None,
-            Self::Update { base, .. } | Self::Delete { base } => Some(*base),
+            Self::Update { base, .. } | Self::Delete { base, .. } => Some(*base),
         }
     }
 }
@@ -238,6 +251,26 @@ impl Action {
             Self::Entry(id, _) | Self::Increment(id, _) => Some(id.uuid()),
             Self::Unreadable(_) => None,
         }
+    }
+
+    /// Returns true if the action erases the texts of its record.
+    pub(super) const fn erases_texts(&self) -> bool {
+        matches!(
+            self,
+            Self::Habit(
+                _,
+                Edit::Delete {
+                    erases_texts: true,
+                    ..
+                }
+            ) | Self::Entry(
+                _,
+                Edit::Delete {
+                    erases_texts: true,
+                    ..
+                }
+            )
+        )
     }
 
     /// Returns the version that the author had seen.

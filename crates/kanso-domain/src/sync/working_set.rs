@@ -268,11 +268,12 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
     /// Makes the record `id` a tombstone.
     ///
     /// A delete beats an edit that its author had not seen, unless its policy is
-    /// [`OnConflict::Reject`] or [`OnConflict::Server`].
+    /// [`OnConflict::Reject`] or [`OnConflict::Server`]. With `erases_texts`, the texts are erased at
+    /// once, also those of a tombstone.
     pub(super) fn delete(
         &mut self,
         id: I,
-        base: Base,
+        (base, erases_texts): (Base, bool),
         on_conflict: OnConflict,
         stamper: &mut Stamper,
     ) -> OperationOutcome {
@@ -280,7 +281,12 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
             return self.missing(id);
         };
         if record.stamp().is_deleted() {
-            return Noop(record.record());
+            // The deletion has been there before, whatever the state that its author had seen.
+            return if erases_texts && record.has_texts() {
+                Applied(self.erase_texts(id, record, stamper))
+            } else {
+                Noop(record.record())
+            };
         }
         match (base.mismatch(record.stamp()), on_conflict) {
             (Some(version), OnConflict::Reject) => OperationOutcome::Conflict(Conflict {
@@ -298,9 +304,36 @@ impl<I: Ord + Copy + Into<Uuid>, R: Editable> WorkingSet<I, R> {
                 let deleted = record
                     .stamped(stamp)
                     .edited_by(stamper.device, FieldSet::EMPTY);
+                let deleted = if erases_texts {
+                    deleted.without_texts()
+                } else {
+                    deleted
+                };
                 Applied(self.put(id, deleted))
             }
         }
+    }
+
+    /// Erases the texts of the records for which `should_erase` is true.
+    pub(super) fn erase_texts_of(
+        &mut self,
+        stamper: &mut Stamper,
+        should_erase: impl Fn(&R) -> bool,
+    ) {
+        let matching = self.records.iter();
+        let matching = matching.filter(|(_, record)| record.has_texts() && should_erase(record));
+        let matching: Vec<_> = matching.map(|(id, record)| (*id, record.clone())).collect();
+        for (id, record) in matching {
+            self.erase_texts(id, record, stamper);
+        }
+    }
+
+    /// Erases the texts of a record. No field counts as edited, but devices get the record again, so
+    /// that they erase their copies.
+    pub(super) fn erase_texts(&mut self, id: I, record: R, stamper: &mut Stamper) -> Record {
+        let head = stamper.next();
+        let stamp = record.stamp().sent_again(head.seq, head.changed_at);
+        self.put(id, record.without_texts().stamped(stamp))
     }
 
     /// Gives the live records for which `should_send` is true a new `seq`. The next delta delivers

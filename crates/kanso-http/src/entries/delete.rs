@@ -7,7 +7,9 @@ use serde::Deserialize;
 use crate::answer::delete_response;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
-use crate::request::{EntryPath, IdempotencyKey, IfMatch, OptionalJsonBody, SignedIn, StrictQuery};
+use crate::request::{
+    EntryPath, IdempotencyKey, IfMatch, OptionalJsonBody, SignedIn, StrictQuery, flag,
+};
 
 problems!(DeleteProblems: SIGNED_IN, BODY, &[
     Code::InvalidParameter, Code::VersionsDiffer, Code::EntryNotFound, Code::Conflict,
@@ -23,6 +25,11 @@ pub(super) struct Parameters {
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, example = 3)]
     version: Option<String>,
+    /// `true` erases the texts at once, also those of a deleted entry: its notes. Otherwise the server keeps
+    /// them for a while, so that the entry can be revived. Default: `false`.
+    #[serde(default)]
+    #[param(value_type = Option<bool>, example = true)]
+    purge: Option<String>,
 }
 
 /// Delete an entry
@@ -50,14 +57,15 @@ pub(super) async fn delete(
     StrictQuery(parameters): StrictQuery<Parameters>,
     OptionalJsonBody(body): OptionalJsonBody<DeleteRequest>,
 ) -> Result<StatusCode, ApiError> {
+    let purge = flag("purge", parameters.purge.as_deref())?;
     let bases = if_match.optional(parameters.version.as_deref(), body)?;
     let (entries, user) = (api.entries.clone(), signed_in.user());
     let form = api.options().fingerprints;
     let delete = async move {
         let delete = |nth, base| {
-            let content = Content::DeleteEntry { id, base };
+            let content = Content::DeleteEntry { id, base, purge };
             let attempt = idempotency.attempt(form, nth, content);
-            entries.delete(user, attempt, id, base)
+            entries.delete(user, attempt, id, base, purge)
         };
         bases.apply(delete).await
     };

@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kanso_application::disk::DiskLevel;
 use kanso_protocol::service::ProbeResponse;
 
 use crate::answer::json;
@@ -13,7 +14,7 @@ use crate::parts::Api;
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "get_readiness", tag = "server",
     responses(
-        (status = 200, description = "The server accepts requests.", body = ProbeResponse),
+        (status = 200, description = "The server accepts requests: `ok`, or `read_only` while its disk is nearly full and only reads and deletions go on.", body = ProbeResponse),
         (status = 503, description = "`draining` while the server shuts down, `unavailable` if the database does not answer.", body = ProbeResponse),
     ),
 )]
@@ -22,7 +23,9 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     let (code, status) = if api.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if api.health.report().await.database_connected {
-        (StatusCode::OK, "ok")
+        // Still 200: a load balancer that took the server away would also stop reads and deletions.
+        let is_full = api.disk.level() == DiskLevel::Full;
+        (StatusCode::OK, if is_full { "read_only" } else { "ok" })
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
     };

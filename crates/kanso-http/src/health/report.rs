@@ -34,6 +34,7 @@ pub(super) async fn report(State(api): State<Api>) -> Response {
         status: status.to_owned(),
         database: database.to_owned(),
         redis: redis.to_owned(),
+        disk: api.disk.level().as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: report.uptime_seconds,
         tzdb: crate::tzdb_version().to_owned(),

@@ -179,6 +179,8 @@ impl From<Fault> for ApiError {
         let code = match &fault {
             // The token was valid and its account was deleted since: an ordinary event, not a fault.
             Fault::AccountGone => return Code::Unauthorized.into(),
+            // The state of the disk was logged when it changed.
+            Fault::DiskFull => return Code::DiskFull.into(),
             Fault::Password(PasswordFault::Busy) => Code::Busy,
             Fault::Storage(StorageError::Unavailable(_)) => Code::Unavailable,
             // These need an operator, so the client is not told to retry.

@@ -124,6 +124,8 @@ catalog! {
         "the error is logged under the request id; the request may or may not have been stored";
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Service unavailable",
         "the database does not answer; retry after the seconds in the header Retry-After";
+    DiskFull = "disk_full", SERVICE_UNAVAILABLE, "The disk of the server is nearly full",
+        "the server stores nothing new until its operator makes room; reads and deletions go on; retry after the seconds in the header Retry-After";
     Behind = "behind", SERVICE_UNAVAILABLE, "The server is behind",
         "the server has not reached the position in min_seq; nothing was carried out; retry after the seconds in the header Retry-After";
     Busy = "busy", SERVICE_UNAVAILABLE, "Too many log-ins at once",
@@ -141,6 +143,7 @@ impl Code {
             Self::Unavailable | Self::TimedOut => Some(5),
             Self::Busy | Self::Behind | Self::ReadsBusy => Some(1),
             Self::TooManyStreams => Some(30),
+            Self::DiskFull => Some(60),
             _ => None,
         }
     }

@@ -29,6 +29,8 @@ pub(crate) const BODY: &[Code] = &[
     Code::BodyTooLarge,
     Code::UnsupportedMediaType,
     Code::Invalid,
+    // Of every write but a deletion.
+    Code::DiskFull,
 ];
 
 /// Declares the problems of an operation, for its `responses(…)`.

@@ -24,5 +24,5 @@ pub(crate) use is_local::IsLocal;
 pub(crate) use number::number;
 pub(crate) use path::{DevicePath, EntryPath, HabitPath, SessionPath};
 pub(crate) use precondition::{IfMatch, etag, has_tag, is_unchanged};
-pub(crate) use query::StrictQuery;
+pub(crate) use query::{StrictQuery, flag};
 pub(crate) use zone::requested_zone;

@@ -14,6 +14,18 @@ use crate::problem::{ApiError, Code};
 /// A misspelt filter would otherwise be ignored, and the answer would look right.
 pub(crate) struct StrictQuery<T>(pub(crate) T);
 
+/// Reads a parameter that is `true` or `false`; left out, it is `false`.
+pub(crate) fn flag(name: &'static str, given: Option<&str>) -> Result<bool, ApiError> {
+    match given {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => {
+            let error = FieldError::new(name, "must be true or false");
+            Err(ApiError::members(Code::InvalidParameter, &[error]))
+        }
+    }
+}
+
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = ApiError;
 

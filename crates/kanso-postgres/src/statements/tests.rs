@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::Epoch;
 use kanso_testkit::contract::{
-    accounts, days, delta, fields, journal, lists, paging, purges, quotas, receipts, replicas,
-    sessions, streaks,
+    accounts, days, delta, erased_texts, fields, journal, lists, paging, purges, quotas, receipts,
+    replicas, sessions, streaks,
 };
 use kanso_testkit::{Database, PostgresServer};
 use tokio_postgres::types::Type;
@@ -33,7 +33,7 @@ fn prepared() -> BTreeSet<&'static str> {
 }
 
 /// First words of the statements that read the rows of all users. No single user is their subject.
-const SWEEPS: [&str; 11] = [
+const SWEEPS: [&str; 13] = [
     "SELECT 1 FROM server",
     "WITH due AS (",
     "WITH old AS (",
@@ -43,6 +43,8 @@ const SWEEPS: [&str; 11] = [
     "SELECT 1 FROM users\n               WHERE timezone",
     "SELECT user_id, id, seq FROM habits",
     "SELECT user_id, id, seq FROM entries",
+    "SELECT user_id, id FROM habits\n    WHERE deleted_at",
+    "SELECT user_id, id FROM entries\n    WHERE deleted_at",
     "SELECT user_id, head_seq FROM users",
     "SELECT user_id FROM users WHERE is_deleted",
 ];
@@ -95,6 +97,7 @@ async fn a_statement_about_one_user_touches_one_partition() {
         replicas::a_comparison_names_differing_buckets,
         quotas::usage_follows_each_write,
         quotas::own_quota_is_that_of_one_account,
+        erased_texts::old_tombstones_lose_their_texts_in_steps,
         purges::old_receipts_are_removed_in_steps,
         purges::an_old_tombstone_is_purged_for_good,
         purges::devices_are_known_by_their_last_sighting,

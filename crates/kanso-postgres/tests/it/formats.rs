@@ -62,7 +62,7 @@ async fn the_mixed_phase_is_noted_where_0_1_0_was() {
     assert_eq!(fresh.oldest_server(), None);
     fresh.close().await.unwrap();
     database.run(
-        "DROP TABLE mixed_phase, history_starts, epochs, invitations, events; DROP INDEX habits_live;
+        "DROP TABLE mixed_phase, history_starts, epochs, invitations, events; DROP INDEX habits_live, habits_with_deleted_texts, entries_with_deleted_notes, entries_with_notes;
          ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
              DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;

@@ -87,8 +87,8 @@ fn with_call<T>(
             check(&content(Content::UpdateHabit { id, base, fields }))
         }
         "delete_habit" => {
-            let id = HabitId::new(id);
-            check(&content(Content::DeleteHabit { id, base }))
+            let (id, purge) = (HabitId::new(id), false);
+            check(&content(Content::DeleteHabit { id, base, purge }))
         }
         "create_entry" => {
             let request: CreateEntry = body(case);
@@ -102,8 +102,8 @@ fn with_call<T>(
             check(&content(Content::UpdateEntry { id, base, fields }))
         }
         "delete_entry" => {
-            let id = EntryId::new(id);
-            check(&content(Content::DeleteEntry { id, base }))
+            let (id, purge) = (EntryId::new(id), false);
+            check(&content(Content::DeleteEntry { id, base, purge }))
         }
         kind => panic!("{kind:?} is not a kind of call"),
     })
@@ -252,11 +252,11 @@ fn operations() -> impl Strategy<Value = OperationRequest> {
         select(&[ActionName::Create, ActionName::Update, ActionName::Delete][..]),
         proptest::option::of(1..3_i64),
         proptest::option::of(select(&[OnConflictName::Merge, OnConflictName::Client][..])),
-        any::<bool>(),
+        (any::<bool>(), any::<bool>()),
         proptest::option::of(select(&["g", "h"][..])),
     );
     (record, envelope).prop_map(|((entity, fields), envelope)| {
-        let (action, base_version, on_conflict, revive, group) = envelope;
+        let (action, base_version, on_conflict, (revive, purge), group) = envelope;
         let is_delete = action == ActionName::Delete;
         OperationRequest {
             op_id: Uuid::nil(),
@@ -266,6 +266,7 @@ fn operations() -> impl Strategy<Value = OperationRequest> {
             base_version: base_version.filter(|_| action != ActionName::Create),
             on_conflict,
             revive: revive && !is_delete,
+            purge: purge && is_delete,
             group: group.map(Into::into),
             group_size: None,
             fields: (!is_delete).then_some(fields),

@@ -99,6 +99,10 @@ pub struct OperationRequest {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub revive: bool,
+    /// True if a delete erases the texts of the record at once, also those of a deleted record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub purge: bool,
     /// Name of a group. Adjacent operations with the same name are applied all or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false, min_length = 1, max_length = 64)]
@@ -115,13 +119,14 @@ pub struct OperationRequest {
 }
 
 /// Members of the operation itself; all other names belong to its `fields`.
-const OPERATION_MEMBERS: [&str; 7] = [
+const OPERATION_MEMBERS: [&str; 8] = [
     "action",
     "base_version",
     "fields",
     "group",
     "group_size",
     "on_conflict",
+    "purge",
     "revive",
 ];
 
@@ -195,6 +200,9 @@ impl OperationRequest {
             let reason = "goes with a create or an update";
             return Err(Invalid::one("revive", reason));
         }
+        if self.purge && self.action != ActionName::Delete {
+            return Err(Invalid::one("purge", "goes with a delete"));
+        }
         match (self.entity, self.action) {
             (EntityName::Habit, ActionName::Increment) => {
                 Err(Invalid::one("action", "increment is for entries"))
@@ -257,6 +265,7 @@ impl OperationRequest {
             }
             (ActionName::Delete, version, None) => Ok(Edit::Delete {
                 base: version.map_or(Base::Any, Base::Version),
+                erases_texts: self.purge,
             }),
             (ActionName::Delete, _, Some(_)) => {
                 Err(Invalid::one("fields", "must be left out of a delete"))

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use kanso_application::disk::DiskReserve;
 use kanso_application::housekeeping::Retention;
 use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::limiter::{AccountLimits, LimitScope, RateLimit};
@@ -124,6 +125,8 @@ pub struct Config {
     pub sessions: SessionLimits,
     /// Most devices of an account.
     pub most_devices: u32,
+    /// Free space that a server on SQLite leaves on its disk; `None` does not look at it.
+    pub disk_reserve: Option<DiskReserve>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Most open connections of one address; `usize::MAX` is unlimited.
@@ -201,6 +204,7 @@ impl Config {
             quota: Quota::default(),
             sessions: SessionLimits::default(),
             most_devices: MAX_DEVICES,
+            disk_reserve: Some(DiskReserve::DEFAULT),
             trusted_proxies: Vec::new(),
             client_connections: usize::MAX,
             cors_origins: Vec::new(),
@@ -261,6 +265,7 @@ impl Config {
                 lifetime_seconds: seconds(values.read(Key::SessionLifetime, values::days)?),
             },
             most_devices: values.read(Key::DeviceQuota, values::bound)?,
+            disk_reserve: values.read(Key::DiskReserve, values::disk_reserve)?,
             client_connections: values.read(Key::ClientConnections, values::client_connections)?,
             trusted_proxies: values.read(Key::TrustedProxies, values::proxies)?,
             cors_origins: values.read(Key::CorsOrigins, values::origins)?,
@@ -276,6 +281,7 @@ impl Config {
                 receipts_days: values.read(Key::OperationRetention, values::days)?,
                 tombstones_days: values.read(Key::TombstoneRetention, values::days)?,
                 events_days: values.read(Key::EventRetention, values::days)?,
+                deleted_texts_days: values.read(Key::DeletedTextRetention, values::days)?,
             },
             metrics_listen: values.read(Key::MetricsListen, values::optional_listen)?,
             drain_delay: values.read(Key::DrainDelay, values::drain_delay)?,

@@ -27,6 +27,8 @@ pub enum Key {
     SessionQuota,
     /// Most devices of an account.
     DeviceQuota,
+    /// Free space that is left on the disk.
+    DiskReserve,
     /// Time after which an unused session ends.
     SessionIdle,
     /// Time after which every session ends.
@@ -57,6 +59,8 @@ pub enum Key {
     TombstoneRetention,
     /// Retention of security events.
     EventRetention,
+    /// Retention of the texts of tombstones.
+    DeletedTextRetention,
     /// Address that reports metrics.
     MetricsListen,
     /// Time that a shutdown waits before it closes the listener.
@@ -134,7 +138,7 @@ const fn setting(
 }
 
 /// All settings, in the order of `--help`: the ones that most installations set come first.
-pub static SETTINGS: [Setting; 32] = [
+pub static SETTINGS: [Setting; 34] = [
     setting(
         Key::Listen,
         ("listen", "listen", "KANSO_LISTEN"),
@@ -233,6 +237,14 @@ pub static SETTINGS: [Setting; 32] = [
         Some("100"),
         "NUMBER",
         "Maximum number of devices of an account; the longest unused one is forgotten first",
+    ),
+    setting(
+        Key::DiskReserve,
+        ("disk_reserve", "disk-reserve", "KANSO_DISK_RESERVE"),
+        Some("256"),
+        "MEBIBYTES",
+        "Free space on the disk of SQLite below which only reads and deletions go on, also as a share \
+         such as `5%`, or `off`",
     ),
     setting(
         Key::SessionIdle,
@@ -391,6 +403,17 @@ pub static SETTINGS: [Setting; 32] = [
         Some("90d"),
         "DAYS",
         "Days for which the security events of an account are kept",
+    ),
+    setting(
+        Key::DeletedTextRetention,
+        (
+            "deleted_text_retention",
+            "deleted-text-retention",
+            "KANSO_DELETED_TEXT_RETENTION",
+        ),
+        Some("30d"),
+        "DAYS",
+        "Days for which a deleted record keeps its texts, so that it can be revived as it was",
     ),
     setting(
         Key::MetricsListen,

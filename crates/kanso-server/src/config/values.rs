@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use kanso_application::disk::DiskReserve;
 use kanso_application::ports::limiter::RateLimit;
 use kanso_domain::sync::Quota;
 use kanso_http::RegistrationMode;
@@ -99,6 +100,22 @@ pub(crate) fn space_quota(text: &str) -> Result<u64, Problem> {
     const BYTES_OF_A_MEBIBYTE: u64 = 1 << 20;
     let quota = number_or_off(text, u32::MAX.into())?;
     Ok(quota.map_or(Quota::UNLIMITED.bytes, |most| most * BYTES_OF_A_MEBIBYTE))
+}
+
+/// Reads a number of mebibytes, or a share of the disk such as `5%`.
+pub(super) fn disk_reserve(text: &str) -> Result<Option<DiskReserve>, Problem> {
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent = percent
+            .parse()
+            .ok()
+            .filter(|share| (1..=100).contains(share));
+        return match percent {
+            Some(percent) => Ok(Some(DiskReserve::Percent(percent))),
+            None => Err(format!("{text:?} is not a share from 1% to 100%")),
+        };
+    }
+    let mebibytes = number_or_off(text, u32::MAX.into())?;
+    Ok(mebibytes.map(|number| DiskReserve::Bytes(number << 20)))
 }
 
 /// Reads `off` as `None`, or a number from 1 to `largest`.
@@ -269,6 +286,16 @@ mod tests {
         for bad in ["", "0", "-1", "4294967296", "1GiB"] {
             assert!(record_quota(bad).is_err(), "{bad:?}");
             assert!(space_quota(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reserve_of_the_disk() {
+        assert_eq!(disk_reserve("off"), Ok(None));
+        assert_eq!(disk_reserve("256"), Ok(Some(DiskReserve::DEFAULT)));
+        assert_eq!(disk_reserve("5%"), Ok(Some(DiskReserve::Percent(5))));
+        for bad in ["", "0", "0%", "101%", "-1", "1G", "%", "2.5%"] {
+            assert!(disk_reserve(bad).is_err(), "{bad:?}");
         }
     }
 

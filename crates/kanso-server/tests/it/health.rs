@@ -12,7 +12,7 @@ async fn healthy_server_reports_healthy() {
     app.clock.advance(90);
     let health = app.get("/health").await.expect(200);
     let expected = json!({
-        "status": "ok", "database": "connected", "redis": "off",
+        "status": "ok", "database": "connected", "redis": "off", "disk": "enough",
         "version": env!("CARGO_PKG_VERSION"), "uptime": 90, "tzdb": health["tzdb"]
     });
     assert_eq!(health, expected);

@@ -6,6 +6,8 @@ mod accounts;
 #[cfg(test)]
 mod database_file;
 #[cfg(test)]
+mod deleted_texts;
+mod disk_guard;
 mod entries;
 #[cfg(test)]
 mod errors;

@@ -234,7 +234,7 @@ fn migrate(kept: &Database, arguments: &[&str]) -> (String, Option<i32>) {
 
 /// Undoes every step of the schema but the first, the only one of release 0.1.0.
 const AS_0_1_0_LEFT_IT: &str =
-    "DROP TABLE mixed_phase, history_starts, epochs, invitations, events; DROP INDEX habits_live;
+    "DROP TABLE mixed_phase, history_starts, epochs, invitations, events; DROP INDEX habits_live, habits_with_deleted_texts, entries_with_deleted_notes, entries_with_notes;
     ALTER TABLE users DROP COLUMN history_epoch, DROP COLUMN history_start, DROP COLUMN is_deleted,
         DROP COLUMN is_disabled, DROP COLUMN stored_records, DROP COLUMN stored_bytes,
         DROP COLUMN quota_live_habits, DROP COLUMN quota_records, DROP COLUMN quota_bytes;

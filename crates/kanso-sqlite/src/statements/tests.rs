@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use kanso_application::ports::storage::Storage;
 use kanso_domain::sync::Epoch;
 use kanso_testkit::contract::{
-    accounts, admission, delta, fields, lists, paging, purges, quotas, receipts, replicas, sessions,
+    accounts, admission, delta, erased_texts, fields, lists, paging, purges, quotas, receipts,
+    replicas, sessions,
 };
 
 use crate::{Executor, SqliteOptions, SqliteStorage};
@@ -53,6 +54,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
         replicas::changed_settings_are_in_the_delta,
         quotas::usage_follows_each_write,
         quotas::own_quota_is_that_of_one_account,
+        erased_texts::old_tombstones_lose_their_texts_in_steps,
         purges::old_receipts_are_removed_in_steps,
         purges::an_old_tombstone_is_purged_for_good,
         purges::devices_are_known_by_their_last_sighting,

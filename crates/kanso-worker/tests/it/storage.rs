@@ -7,7 +7,7 @@ use kanso_application::ports::admission::{
     AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
 };
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
@@ -398,6 +398,10 @@ impl PurgeStore for FaultyStorage {
 
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Answer<u32> {
         self.inner.purge_tombstones(before, limit).await
+    }
+
+    async fn texts_to_erase(&self, before: Timestamp, limit: u32) -> Answer<Vec<TextsToErase>> {
+        self.inner.texts_to_erase(before, limit).await
     }
 
     async fn erase_accounts(&self, limit: u32) -> Answer<u32> {

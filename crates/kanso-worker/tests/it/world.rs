@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kanso_application::RecordPorts;
 use kanso_application::RetryKey;
+use kanso_application::disk::DiskGuard;
 use kanso_application::entries::Entries;
 use kanso_application::habits::Habits;
 use kanso_application::ports::clock::Clock as _;
@@ -61,6 +62,7 @@ impl World {
         let signal = Arc::new(Notify::new());
         let ports = RecordPorts {
             quota: Quota::default(),
+            disk: DiskGuard::default(),
             storage: storage.records().clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use kanso_application::RecordPorts;
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::ports::storage::{AccountStore as _, Storage as _, StreakQueue as _};
 use kanso_application::ports::work_signal::WorkSignal;
 use kanso_application::streaks::Streaks;
@@ -115,6 +116,7 @@ impl RunningSystem {
         let work = Arc::new(Notify::new());
         let ports = RecordPorts {
             quota: Quota::default(),
+            disk: DiskGuard::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),

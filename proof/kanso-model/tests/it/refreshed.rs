@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kanso_application::accounts::RefreshAttempt;
 use kanso_application::accounts::{AccountPorts, Accounts, LogIn, Refresh};
+use kanso_application::disk::DiskGuard;
 use kanso_application::ports::limiter::ClientAddress;
 use kanso_application::security::Security;
 use kanso_domain::accounts::Password;
@@ -38,6 +39,7 @@ impl Pair {
         let accounts = Accounts::new(AccountPorts {
             security: Security::new(storage.clone(), clock.clone(), ids.clone(), pseudonyms),
             session_limits: SessionLimits::default(),
+            disk: DiskGuard::default(),
             storage,
             clock: clock.clone(),
             ids,

@@ -162,6 +162,7 @@ impl Browser {
             base_version: Some(version),
             on_conflict: self.client.chance.one_of(&terms).copied().flatten(),
             revive: action == ActionName::Update && is_deleted,
+            purge: false,
             group: None,
             group_size: None,
             fields: (action == ActionName::Update).then(|| json!({ member: text })),

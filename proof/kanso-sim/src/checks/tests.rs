@@ -124,6 +124,7 @@ fn operation(op: u128, action: ActionName, base: Option<i64>, title: &str) -> Op
         base_version: base,
         on_conflict: None,
         revive: false,
+        purge: false,
         group: None,
         group_size: None,
         fields: Some(json!({ "title": title })),

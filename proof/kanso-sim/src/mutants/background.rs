@@ -1,7 +1,7 @@
 //! Bugs of background work: streak workers and purges. Check 9 compares stored streaks with fresh
 //! ones; checks 3 and 5 see a purge that came too early.
 
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::storage::{
     Backlog, ComputedStreak, DayBorder, StorageError, StreakClaim, StreakJob, StreakOutcome,
     StreakQueue,
@@ -58,6 +58,7 @@ async fn finish_streaks(
 delegated!(PurgeStore for MutantStorage {
     erase_accounts(limit: u32) -> u32;
     purge_events(before: Timestamp, limit: u32) -> u32;
+    texts_to_erase(before: Timestamp, limit: u32) -> Vec<TextsToErase>;
 }
 
 async fn purge_receipts(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {

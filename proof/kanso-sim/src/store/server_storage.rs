@@ -8,7 +8,7 @@ use kanso_application::ports::admission::{
     AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
 };
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, Comparison, ComputedStreak, Credentials, DayBorder, Decide,
@@ -149,6 +149,7 @@ delegated!(PurgeStore for ServerStorage {
     purge_receipts(before: Timestamp, limit: u32) -> u32;
     purge_tombstones(before: Timestamp, limit: u32) -> u32;
     purge_events(before: Timestamp, limit: u32) -> u32;
+    texts_to_erase(before: Timestamp, limit: u32) -> Vec<TextsToErase>;
     erase_accounts(limit: u32) -> u32;
 });
 

@@ -171,5 +171,6 @@ pub(super) const fn unchanged(loaded: &Loaded) -> Changeset {
         stale_streaks: BTreeSet::new(),
         receipts: Vec::new(),
         outcomes: Vec::new(),
+        erases_texts: false,
     }
 }

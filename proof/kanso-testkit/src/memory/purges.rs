@@ -1,8 +1,11 @@
 //! Purges in memory.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::storage::StorageError;
+use kanso_domain::record::Stamp;
 use kanso_domain::sync::Floor;
 use kanso_domain::{Entity, Record, Timestamp, UserId};
 
@@ -35,6 +38,20 @@ impl PurgeStore for MemoryStorage {
 
     async fn purge_events(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
         self.drop_events(before, limit)
+    }
+
+    async fn texts_to_erase(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TextsToErase>, StorageError> {
+        self.with(|state| {
+            let mut left: usize = limit.try_into().unwrap();
+            let users = state.users.iter();
+            let found = users.map(|(user, data)| data.texts_to_erase(*user, before, &mut left));
+            let found = found.filter(|it| !it.habits.is_empty() || !it.entries.is_empty());
+            found.collect()
+        })
     }
 
     async fn purge_tombstones(&self, before: Timestamp, limit: u32) -> Result<u32, StorageError> {
@@ -81,6 +98,27 @@ impl UserData {
         let mut devices = self.devices.values();
         stamp.deleted_at.is_some_and(|at| at < before)
             && !devices.any(|device| device.last_seen_at >= before && device.position < stamp.seq)
+    }
+
+    fn texts_to_erase(&self, user: UserId, before: Timestamp, left: &mut usize) -> TextsToErase {
+        let is_old = |stamp: &Stamp| stamp.deleted_at.is_some_and(|at| at < before);
+        let with_notes = self.entries.values().filter(|it| it.details.has_texts());
+        let old = with_notes.filter(|entry| {
+            let habit = self.habits.get(&entry.details.habit_id);
+            is_old(&entry.stamp) || habit.is_some_and(|habit| is_old(&habit.stamp))
+        });
+        let entries: BTreeSet<_> = old.map(|entry| entry.id).take(*left).collect();
+        *left -= entries.len();
+        // Habits last, and only if there is room: then no entry is left out.
+        let habits = self.habits.values();
+        let habits = habits.filter(|it| it.details.has_texts() && is_old(&it.stamp));
+        let habits: BTreeSet<_> = habits.map(|habit| habit.id).take(*left).collect();
+        *left -= habits.len();
+        TextsToErase {
+            user,
+            habits,
+            entries,
+        }
     }
 
     fn purge(&mut self, tombstone: &Record) {

@@ -68,14 +68,22 @@ impl Batch {
 
     /// Returns the quota that the receipt of one more operation exceeds.
     ///
-    /// The deletion of a live record is always carried out, or a full account could not be emptied. Each
-    /// uses up a record, so their receipts are bounded too.
+    /// The deletion of a live record, or of the texts of a tombstone, is always carried out, or a full
+    /// account could not be emptied. Each uses up a record or its texts, so their receipts are bounded
+    /// too.
     pub(super) fn exceeded_by_a_receipt(&self, action: &Action) -> Option<ExceededQuota> {
         let deletes = match action {
-            Action::Habit(_, Edit::Delete { .. }) => self.has_live_habit(action),
-            Action::Entry(id, Edit::Delete { .. }) => {
+            Action::Habit(id, Edit::Delete { erases_texts, .. }) => {
+                let habit = self.habits.records.get(id);
+                habit.is_some_and(|habit| {
+                    !habit.stamp.is_deleted() || (*erases_texts && habit.details.has_texts())
+                })
+            }
+            Action::Entry(id, Edit::Delete { erases_texts, .. }) => {
                 let entry = self.entries.records.get(id);
-                entry.is_some_and(|entry| !entry.stamp.is_deleted())
+                entry.is_some_and(|entry| {
+                    !entry.stamp.is_deleted() || (*erases_texts && entry.details.has_texts())
+                })
             }
             _ => false,
         };

@@ -48,7 +48,13 @@ fn update_habit(base: i64, title: &str) -> Action {
 }
 
 fn delete_habit() -> Action {
-    Action::Habit(READ, Edit::Delete { base: Base::Any })
+    Action::Habit(
+        READ,
+        Edit::Delete {
+            base: Base::Any,
+            erases_texts: false,
+        },
+    )
 }
 
 fn entry_fields(notes: &str) -> EntryFields {
@@ -65,7 +71,13 @@ fn create_entry() -> Action {
 }
 
 fn delete_entry() -> Action {
-    Action::Entry(TICK, Edit::Delete { base: Base::Any })
+    Action::Entry(
+        TICK,
+        Edit::Delete {
+            base: Base::Any,
+            erases_texts: false,
+        },
+    )
 }
 
 /// An operation with its own `op_id` and body.
@@ -252,7 +264,13 @@ fn a_delete_beats_an_edit_unless_it_names_a_version() {
         &run(nothing(), &[create_habit("a"), update_habit(1, "b")]),
     );
     let stale = Base::Version(Version::FIRST);
-    let polite = Action::Habit(READ, Edit::Delete { base: stale });
+    let polite = Action::Habit(
+        READ,
+        Edit::Delete {
+            base: stale,
+            erases_texts: false,
+        },
+    );
     assert_eq!(words(&run(loaded.clone(), &[polite])), ["conflict []"]);
     assert_eq!(words(&run(loaded, &[delete_habit()])), ["applied 3"]);
 }

@@ -68,7 +68,13 @@ fn actions() -> impl Strategy<Value = Vec<Operation>> {
                     fields: title,
                 },
             ),
-            2 => Action::Habit(habit_id, Edit::Delete { base }),
+            2 => Action::Habit(
+                habit_id,
+                Edit::Delete {
+                    base,
+                    erases_texts: false,
+                },
+            ),
             3 => {
                 let completion = "2026-06-02".parse().ok();
                 let fields = EntryFields {
@@ -85,7 +91,13 @@ fn actions() -> impl Strategy<Value = Vec<Operation>> {
                     fields: notes,
                 },
             ),
-            _ => Action::Entry(entry_id, Edit::Delete { base }),
+            _ => Action::Entry(
+                entry_id,
+                Edit::Delete {
+                    base,
+                    erases_texts: false,
+                },
+            ),
         }
     });
     let operation = action.prop_map(Operation::once);

@@ -108,6 +108,16 @@ impl App {
         Self::made_of(folder, config, |parts| parts.pace = pace).await
     }
 
+    /// Restarts the server with changed settings and with its workers.
+    pub(crate) async fn restarted_to_work(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.running.shut_down();
+        self.running.stopped().await;
+        let mut config = Config::for_testing(self.folder.path());
+        change(&mut config);
+        let work = |parts: &mut StartOptions| parts.workers = Some(WorkerSchedule::default());
+        Self::at(self.folder, config, work, self.clock).await
+    }
+
     async fn made_of(
         folder: tempfile::TempDir,
         config: Config,

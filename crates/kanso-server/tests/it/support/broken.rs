@@ -11,7 +11,7 @@ use kanso_application::ports::clock::Clock as _;
 use kanso_application::ports::credentials::Identity;
 use kanso_application::ports::devices::MAX_DEVICES;
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::ids::Ids;
 use kanso_application::ports::quota::{AccountUsage, QuotaStore};
 use kanso_application::ports::storage::{
@@ -288,6 +288,10 @@ impl PurgeStore for Broken {
     }
 
     async fn purge_tombstones(&self, _: Timestamp, _: u32) -> Answer<u32> {
+        self.answer().await
+    }
+
+    async fn texts_to_erase(&self, _: Timestamp, _: u32) -> Answer<Vec<TextsToErase>> {
         self.answer().await
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kanso_application::RecordPorts;
 use kanso_application::devices::Devices;
+use kanso_application::disk::DiskGuard;
 use kanso_application::ports::devices::{DeviceStore as _, Sighting};
 use kanso_application::ports::housekeeping::PurgeStore as _;
 use kanso_application::ports::storage::{AccountStore as _, RecordStore as _};
@@ -75,6 +76,7 @@ impl Code {
         let clock = Arc::new(ManualClock::at(noon()));
         let ports = RecordPorts {
             quota: Quota::default(),
+            disk: DiskGuard::default(),
             storage: storage.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
@@ -250,7 +252,13 @@ fn sent(op: &Op) -> Operation {
         }
         // A delete wins over an edit that it has not seen.
         ModelChange::Delete => (
-            Action::Habit(id, Edit::Delete { base: Base::Any }),
+            Action::Habit(
+                id,
+                Edit::Delete {
+                    base: Base::Any,
+                    erases_texts: false,
+                },
+            ),
             OnConflict::Merge,
         ),
     };

@@ -6,7 +6,7 @@ use kanso_application::ports::admission::{
     AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
 };
 use kanso_application::ports::devices::{Device, DeviceStore, Sighting};
-use kanso_application::ports::housekeeping::PurgeStore;
+use kanso_application::ports::housekeeping::{PurgeStore, TextsToErase};
 use kanso_application::ports::storage::{
     AccountStore, Backlog, ComputedStreak, Credentials, DayBorder, DecideRefresh, EmailReplacement,
     NewAccount, NewEmail, NewPassword, StorageError, StreakClaim, StreakJob, StreakOutcome,
@@ -206,7 +206,9 @@ async fn forget_device(
     change!(self, [], forget_device(user, device, kept))
 });
 
-delegated!(PurgeStore for ConnectionPool {}
+delegated!(PurgeStore for ConnectionPool {
+    texts_to_erase(before: Timestamp, limit: u32) -> Vec<TextsToErase>;
+}
 
 async fn erase_accounts(&self, limit: u32) -> Result<u32, StorageError> {
     change!(self, [], erase_accounts(limit))

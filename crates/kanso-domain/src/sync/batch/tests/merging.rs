@@ -177,7 +177,13 @@ fn a_delete_yields_only_by_its_policy() {
         (Server, "noop 2"),
         (Reject, "conflict []"),
     ] {
-        let delete = Action::Habit(READ, Edit::Delete { base: on(1) });
+        let delete = Action::Habit(
+            READ,
+            Edit::Delete {
+                base: on(1),
+                erases_texts: false,
+            },
+        );
         let changeset = submit(&retitled(), &[with(on_conflict, false, delete)]);
         assert_eq!(words(&changeset), [expected], "{on_conflict:?}");
     }

@@ -14,7 +14,10 @@ fn create(number: u128) -> Operation {
 }
 
 fn delete(number: u128) -> Operation {
-    let edit = Edit::Delete { base: Base::Any };
+    let edit = Edit::Delete {
+        base: Base::Any,
+        erases_texts: false,
+    };
     Operation::once(Action::Habit(habit(number), edit))
 }
 
@@ -136,7 +139,10 @@ fn noted(number: u128, notes: &str) -> Operation {
 }
 
 fn deleted(number: u128) -> Operation {
-    let edit = Edit::Delete { base: Base::Any };
+    let edit = Edit::Delete {
+        base: Base::Any,
+        erases_texts: false,
+    };
     Operation::once(Action::Entry(EntryId::new(Uuid::from_u128(number)), edit))
 }
 
