@@ -1,18 +1,13 @@
 //! A device: its replica, its outbox, and how it handles answers.
 
-use std::collections::BTreeSet;
-
-use super::give_back::{EarlierState, GiveBack, LostRecord};
 use super::{
-    ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op, RECORDS, Refusal, Row,
-    Slot, SyncBug,
+    FIELDS, ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op, RECORDS,
+    Refusal, Row, Slot, SyncBug,
 };
 
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ModelDevice {
-    /// Id that it sends.
-    pub id: u8,
     /// Live records of the server as far as the device has read.
     pub replica: [Option<Row>; RECORDS],
     /// Cursor of the last answer that was applied.
@@ -23,10 +18,6 @@ pub struct ModelDevice {
     pub resync: Option<ModelResync>,
     /// The request that the device waits for.
     pub waiting: Option<ModelRequest>,
-    /// Records of the outbox with the versions that this device made of them.
-    pub own: BTreeSet<(usize, u8)>,
-    /// Earlier states in which the records were delivered, oldest first.
-    pub earlier: [Vec<EarlierState>; RECORDS],
 }
 
 /// A replica that is being read from the beginning.
@@ -47,41 +38,17 @@ pub(super) struct PushResults {
 }
 
 impl ModelDevice {
-    /// Returns true if the device was never used.
-    pub fn is_new(&self) -> bool {
-        self.cursor.is_none()
-            && self.outbox.is_empty()
-            && self.waiting.is_none()
-            && self.resync.is_none()
-    }
-
     /// Returns the next request. During a resync the outbox waits.
     pub fn request(&self, device: u8) -> ModelRequest {
         let (cursor, ops) = match &self.resync {
             Some(resync) => (resync.cursor, Vec::new()),
             None => (self.cursor, self.outbox.clone()),
         };
-        let is_sent = |record: usize| ops.iter().any(|op| op.record == record);
-        let seen = self
-            .own
-            .iter()
-            .copied()
-            .filter(|(record, _)| is_sent(*record));
         ModelRequest {
             device,
-            device_id: self.id,
             cursor,
-            seen: seen.collect(),
             ops,
         }
-    }
-
-    /// Returns the text of a field as the user sees it; 0 if there is none.
-    pub fn text(&self, record: usize, field: usize) -> u8 {
-        let mut pending = self.outbox.iter().rev().filter(|op| op.record == record);
-        let pending = pending.find_map(|op| op.fields[field]);
-        let stored = self.replica[record].map(|row| row.fields[field]);
-        pending.or(stored).unwrap_or_default()
     }
 
     /// Returns the version that an edit of the record builds on, or `None` if the user cannot see
@@ -139,7 +106,7 @@ impl ModelDevice {
             apply_page(&mut resync.rows, &answer.records);
             resync.cursor = Some(answer.cursor);
             if !answer.has_more {
-                self.swap(answer.history_start, next_op, bug);
+                self.swap(request.device, next_op);
             }
             return PushResults::default();
         }
@@ -152,14 +119,10 @@ impl ModelDevice {
                 ModelOutcome::Applied(row)
                 | ModelOutcome::Merged(row)
                 | ModelOutcome::Noop(row) => {
-                    if !matches!(outcome, ModelOutcome::Noop(_)) {
-                        self.own.insert((op.record, row.version));
-                    }
                     self.hold(op.record, *row);
                     results.acknowledged.push(op.id);
                 }
-                ModelOutcome::Duplicate { row, version, .. } => {
-                    self.own.insert((op.record, *version));
+                ModelOutcome::Duplicate { row, .. } => {
                     if let Some(row) = row {
                         self.hold(op.record, *row);
                     }
@@ -176,83 +139,53 @@ impl ModelDevice {
         if bug == Some(SyncBug::SentIsDone) {
             self.outbox.clear();
         }
-        for (record, row) in &answer.records {
-            self.show(*record, Slot::Stored(*row).live());
-        }
+        apply_page(&mut self.replica, &answer.records);
         self.cursor = Some(answer.cursor);
-        self.forget_own();
         results
-    }
-
-    /// Shows a record as it was delivered, and keeps the state before it.
-    fn show(&mut self, record: usize, new: Option<Row>) {
-        let old = self.replica[record];
-        match (old, new) {
-            (Some(old), Some(new)) if old.version != new.version => {
-                self.earlier[record].push(EarlierState::of(&old));
-            }
-            (_, None) => self.earlier[record].clear(),
-            _ => {}
-        }
-        self.replica[record] = new;
-    }
-
-    /// Removes the own versions of records without an operation in the outbox: the next edit builds on
-    /// a version that was delivered.
-    fn forget_own(&mut self) {
-        let outbox = &self.outbox;
-        let waits = |record: usize| outbox.iter().any(|op| op.record == record);
-        self.own.retain(|(record, _)| waits(*record));
     }
 
     /// Stores a record as an answer showed it, unless the replica has a newer version.
     fn hold(&mut self, record: usize, row: Row) {
         if self.replica[record].is_none_or(|held| held.version <= row.version) {
-            self.show(record, Slot::Stored(row).live());
+            self.replica[record] = Slot::Stored(row).live();
         }
     }
 
-    /// Replaces the replica by the one that was read. Operations that restore lost changes go before
-    /// the outbox, and pending edits are put on the versions that the two histories share.
-    fn swap(&mut self, history_start: u8, next_op: &mut u8, bug: Option<SyncBug>) {
+    /// Replaces the replica by the one that was read. Operations that restore lost records go
+    /// before the outbox, and pending edits are rebased on the versions that the server will have
+    /// then.
+    fn swap(&mut self, device: u8, next_op: &mut u8) {
         let Some(resync) = self.resync.take() else {
             return;
         };
         let ours = std::mem::replace(&mut self.replica, resync.rows);
-        let earlier = std::mem::take(&mut self.earlier);
         self.cursor = resync.cursor;
-        let stored = self.replica;
-        // The versions that the server lost may be made again by another device.
-        self.own
-            .retain(|(record, version)| stored[*record].is_some_and(|row| row.version >= *version));
         if !resync.gives_back {
             return;
         }
         let mut offers = Vec::new();
         for (record, held) in ours.into_iter().enumerate() {
             let Some(held) = held else { continue };
-            let lost = LostRecord {
-                held,
-                stored: self.replica[record],
-                history_start,
-                earlier: &earlier[record],
-            };
-            let GiveBack { offer, base } = lost.give_back(bug);
-            // The pending edit was made on the old history.
+            let stored = self.replica[record];
+            let (offer, expected) = repair(held, stored);
+            // The pending edit was made on the old history. Without the new base it would conflict
+            // with the record that the same device restores just before.
             for op in &mut self.outbox {
-                if let (ModelChange::Edit { base: old, .. }, true) =
+                if let (ModelChange::Edit { base, .. }, true) =
                     (&mut op.change, op.record == record)
                 {
-                    *old = base.unwrap_or(*old);
+                    *base = expected.unwrap_or(*base);
                 }
             }
-            if let Some((change, fields)) = offer {
+            if let Some(change) = offer {
+                let theirs = stored.map_or([None; FIELDS], |row| row.fields.map(Some));
+                let differs = |field: usize| theirs[field] != Some(held.fields[field]);
                 offers.push(Op {
                     id: *next_op,
-                    device: self.id,
+                    device,
                     record,
                     change,
-                    fields,
+                    fields: std::array::from_fn(|it| differs(it).then_some(held.fields[it])),
                 });
                 *next_op += 1;
             }
@@ -260,6 +193,27 @@ impl ModelDevice {
         offers.append(&mut self.outbox);
         self.outbox = offers;
     }
+}
+
+/// Decides how a record of the device is restored on a server that runs on a backup. Returns the
+/// operation, if one is needed, and the version that the server will have.
+fn repair(held: Row, stored: Option<Row>) -> (Option<ModelChange>, Option<u8>) {
+    let Some(stored) = stored else {
+        return (Some(ModelChange::Create), Some(1));
+    };
+    if stored.fields == held.fields || held.version <= stored.version {
+        return (None, Some(stored.version));
+    }
+    // A record that was written after the restore did not see the version of this device, so it
+    // wins: the strict edit becomes a conflict instead of overwriting it.
+    let is_strict = stored.written_in > held.written_in;
+    let base = if is_strict {
+        held.version
+    } else {
+        stored.version
+    };
+    let expected = (!is_strict).then_some(stored.version + 1);
+    (Some(ModelChange::Edit { base, is_strict }), expected)
 }
 
 fn apply_page(rows: &mut [Option<Row>; RECORDS], records: &[(usize, Row)]) {

@@ -5,14 +5,12 @@
 //! interaction. The bounds of each exploration are in [`Bounds`].
 
 mod device;
-mod give_back;
 mod properties;
 mod server;
 mod wire;
 mod world;
 
 pub use device::{ModelDevice, ModelResync};
-pub use give_back::EarlierState;
 pub use server::{Effect, ModelServer, ReceiptResult, Row, Rules, Slot};
 pub use wire::{ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op, Refusal};
 pub use world::{Bounds, ModelAction, SyncModel, World, Write};
@@ -51,8 +49,4 @@ pub enum SyncBug {
     LostNotRestored,
     /// An operation leaves the outbox when it is sent, not when it is answered.
     SentIsDone,
-    /// Every edit with the device id of a push counts as seen, as with release 0.1.0.
-    SameDeviceKnowsAll,
-    /// After a restore a device compares versions of the two histories, as with release 0.1.0.
-    HistoriesCompared,
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use stateright::Property;
 
 use super::{
-    Bounds, DEVICES, Effect, FIELDS, ModelChange, ModelCursor, ModelDevice, RECORDS, Refusal, Row,
-    Rules, Slot, SyncModel, World,
+    Bounds, DEVICES, Effect, ModelChange, ModelCursor, ModelDevice, RECORDS, Refusal, Row, Rules,
+    Slot, SyncModel, World,
 };
 
 /// Returns the properties that hold within these bounds.
@@ -51,15 +51,6 @@ pub(super) fn of(bounds: Bounds) -> Vec<Property<SyncModel>> {
                 after_recovery.has_recovered() && is_alike && after_recovery.records_survived()
             },
         ),
-        Property::always(
-            "an acknowledged edit survives a restore, or the user decides",
-            |model: &SyncModel, world: &World| {
-                world.restores == 0 || world.after_recovery(model.rules).edits_survived()
-            },
-        ),
-        Property::always("no edit replaces an unseen one", |_, world: &World| {
-            world.restores > 0 || world.replaces_only_what_was_seen()
-        }),
         Property::sometimes("a conflict is reported", |_, world: &World| {
             !world.rejected.is_empty()
         }),
@@ -130,42 +121,6 @@ impl World {
         let live = self.server.slots.map(Slot::live);
         let seen = |row: Option<Row>| row.map(|row| (row.version, row.fields));
         self.devices[device].replica.map(seen) == live.map(seen)
-    }
-
-    /// Returns true if the user who wrote `text` had seen `earlier` in the field, also through texts in
-    /// between.
-    fn replaces(&self, text: u8, earlier: u8, field: usize) -> bool {
-        let mut text = text;
-        while text != 0 && text != earlier {
-            // Each text is the number of its operation, and an earlier one is smaller.
-            text = self.shown[usize::from(text) - 1][field];
-        }
-        text == earlier
-    }
-
-    fn replaces_only_what_was_seen(&self) -> bool {
-        let mut effects = self.server.history.iter().flatten();
-        effects.all(|effect| {
-            (0..FIELDS).all(|field| self.replaces(effect.op, effect.replaced[field], field))
-        })
-    }
-
-    /// Returns true if each acknowledged edit of a live record is there, was replaced by a user who had
-    /// seen it, or was refused when a device gave it back.
-    fn edits_survived(&self) -> bool {
-        self.log.iter().zip(1..).all(|((_, record, change), op)| {
-            let is_edit = matches!(change, ModelChange::Edit { .. });
-            let live = self.server.slots[*record].live();
-            let Some(row) = live.filter(|_| is_edit && self.acknowledged.contains(&op)) else {
-                return true;
-            };
-            (0..FIELDS).all(|field| {
-                // A user's edit sets one field, and an offer none of its own.
-                self.written[usize::from(op) - 1] != Some(field)
-                    || self.refused.contains(&(*record, field, op))
-                    || self.replaces(row.fields[field], op, field)
-            })
-        })
     }
 
     // A delete may be a no-op because another device deleted the record first, so any tombstone of

@@ -1,6 +1,6 @@
 //! The server: outcomes of operations, and pages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     DEVICES, FIELDS, ModelAnswer, ModelChange, ModelCursor, ModelOutcome, ModelRequest, Op,
@@ -31,8 +31,6 @@ pub struct Row {
     pub edits: [(u8, u8); FIELDS],
     /// Epoch of its newest change; stands for the time at which it was made.
     pub written_in: u8,
-    /// Operation that created it; stands for the time of the creation.
-    pub created_by: u8,
 }
 
 /// Storage of one record.
@@ -81,8 +79,6 @@ pub struct Effect {
     pub op: u8,
     /// True if it left a tombstone.
     pub is_deleted: bool,
-    /// Texts that it replaced; 0 in a field that it did not change.
-    pub replaced: [u8; FIELDS],
 }
 
 /// The server.
@@ -92,8 +88,6 @@ pub struct ModelServer {
     pub epoch: u8,
     /// Position of the newest change.
     pub seq: u8,
-    /// Position at which the present history parted from an earlier one.
-    pub history_start: u8,
     /// Tombstones up to this position were purged.
     pub floor: u8,
     /// The records.
@@ -111,7 +105,6 @@ impl Default for ModelServer {
         Self {
             epoch: 1,
             seq: 0,
-            history_start: 0,
             floor: 0,
             slots: [Slot::Absent; RECORDS],
             receipts: BTreeMap::new(),
@@ -134,9 +127,8 @@ impl ModelServer {
             self.check(cursor, has(SyncBug::FloorUnchecked))?;
         }
         let before = self.clone();
-        let mut seen: BTreeSet<(usize, u8)> = request.seen.iter().copied().collect();
-        let submit = |op| self.submit(op, &mut seen, rules.bug);
-        let outcomes = request.ops.iter().map(submit).collect();
+        let outcomes = request.ops.iter().map(|op| self.submit(op, rules.bug));
+        let outcomes = outcomes.collect();
         let mut answer = self.page(request, rules);
         answer.outcomes = outcomes;
         if has(SyncBug::AckBeforeCommit) && !request.ops.is_empty() {
@@ -147,7 +139,7 @@ impl ModelServer {
         let read = request
             .cursor
             .map_or(0, |it| it.first_pull.unwrap_or(it.seq));
-        self.sightings[usize::from(request.device_id)] = Some(read);
+        self.sightings[usize::from(request.device)] = Some(read);
         Ok(answer)
     }
 
@@ -165,32 +157,18 @@ impl ModelServer {
         }
     }
 
-    /// Carries out one operation. `seen` are the versions that its device made and knows.
-    fn submit(
-        &mut self,
-        op: &Op,
-        seen: &mut BTreeSet<(usize, u8)>,
-        bug: Option<SyncBug>,
-    ) -> ModelOutcome {
+    fn submit(&mut self, op: &Op, bug: Option<SyncBug>) -> ModelOutcome {
         // The receipt is looked up before the record, because a retry has to get the first result
         // even if the record has changed since.
         let first = self.receipts.get(&op.id).copied();
         if let Some(kept) = first.filter(|_| bug != Some(SyncBug::RetryWithoutReceipt)) {
-            let answer = answer_from_receipt(kept, self.slots[op.record].row());
-            if let ModelOutcome::Duplicate { version, .. } = answer {
-                // The device made this version, even if it never got the answer.
-                seen.insert((op.record, version));
-            }
-            return answer;
+            return answer_from_receipt(kept, self.slots[op.record].row());
         }
         let outcome = match self.slots[op.record] {
             Slot::Absent => self.on_nothing(op),
             Slot::Purged => ModelOutcome::Purged,
-            Slot::Stored(row) => self.on_row(op, row, seen, bug),
+            Slot::Stored(row) => self.on_row(op, row, bug),
         };
-        if let ModelOutcome::Applied(row) | ModelOutcome::Merged(row) = outcome {
-            seen.insert((op.record, row.version));
-        }
         self.receipts.insert(op.id, receipt_result(outcome));
         outcome
     }
@@ -202,13 +180,7 @@ impl ModelServer {
         ModelOutcome::Applied(self.store(op, None, false))
     }
 
-    fn on_row(
-        &mut self,
-        op: &Op,
-        row: Row,
-        seen: &BTreeSet<(usize, u8)>,
-        bug: Option<SyncBug>,
-    ) -> ModelOutcome {
+    fn on_row(&mut self, op: &Op, row: Row, bug: Option<SyncBug>) -> ModelOutcome {
         let is_edit = matches!(op.change, ModelChange::Edit { .. });
         if row.is_deleted && !(is_edit && bug == Some(SyncBug::EditRevives)) {
             return match op.change {
@@ -225,13 +197,9 @@ impl ModelServer {
             ModelChange::Create => return ModelOutcome::Conflict(row),
             ModelChange::Edit { base, is_strict } => (base, is_strict),
         };
-        // A device knows its own text, also before it has the answer. Its id alone does not prove
-        // that: a copy of its replica has the same one.
-        let is_own = |version, device| {
-            let is_known = seen.contains(&(op.record, version));
-            device == op.device && (is_known || bug == Some(SyncBug::SameDeviceKnowsAll))
-        };
-        let by_others = |(version, device): (u8, u8)| version > base && !is_own(version, device);
+        // Edits of the same device never clash: it has not seen the answer, but it knows its own
+        // text.
+        let by_others = |(version, device): (u8, u8)| version > base && device != op.device;
         let clashes = |field: &usize| base > row.version || by_others(row.edits[*field]);
         let is_alone = base <= row.version && !row.edits.into_iter().any(by_others);
         // The order of the arms is the rule: an edit of the newest version is applied, a strict or
@@ -254,12 +222,9 @@ impl ModelServer {
             fields: before.map_or([0; FIELDS], |row| row.fields),
             edits: before.map_or([(version, op.device); FIELDS], |row| row.edits),
             written_in: self.epoch,
-            created_by: before.map_or(op.id, |row| row.created_by),
         };
-        let mut replaced = [0; FIELDS];
         for (field, said) in op.fields.into_iter().enumerate() {
             if let Some(text) = said.filter(|text| *text != row.fields[field] && !is_deleted) {
-                replaced[field] = row.fields[field];
                 row.fields[field] = text;
                 row.edits[field] = (version, op.device);
             }
@@ -268,7 +233,6 @@ impl ModelServer {
         let effect = Effect {
             op: op.id,
             is_deleted,
-            replaced,
         };
         self.history[op.record].push(effect);
         row
@@ -289,7 +253,7 @@ impl ModelServer {
             .collect();
         records.sort_by_key(|(_, row)| row.seq);
         if rules.bug == Some(SyncBug::CursorPastUncommitted) {
-            let is_others = |row: &Row| row.edits.iter().any(|edit| edit.1 != request.device_id);
+            let is_others = |row: &Row| row.edits.iter().any(|edit| edit.1 != request.device);
             records.retain(|(_, row)| row.seq < self.seq || row.version < 2 || !is_others(row));
         }
         let has_more = records.len() > rules.page;
@@ -306,7 +270,6 @@ impl ModelServer {
             records,
             cursor,
             has_more,
-            history_start: self.history_start,
         }
     }
 

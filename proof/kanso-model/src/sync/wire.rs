@@ -23,7 +23,7 @@ pub enum ModelChange {
 pub struct Op {
     /// Its id.
     pub id: u8,
-    /// Id of the device that made it.
+    /// The device that made it.
     pub device: u8,
     /// Index of its record.
     pub record: usize,
@@ -49,14 +49,10 @@ pub struct ModelCursor {
 pub struct ModelRequest {
     /// The device.
     pub device: u8,
-    /// The id that it sends. A copy of a replica has the id of the first.
-    pub device_id: u8,
     /// Its cursor; `None` before the first pull.
     pub cursor: Option<ModelCursor>,
     /// Its outbox.
     pub ops: Vec<Op>,
-    /// Records of the outbox with the versions that this device made of them.
-    pub seen: Vec<(usize, u8)>,
 }
 
 /// Outcomes of an operation.
@@ -109,6 +105,4 @@ pub struct ModelAnswer {
     pub cursor: ModelCursor,
     /// True if another page follows.
     pub has_more: bool,
-    /// Newest position that the history shares with the one before it.
-    pub history_start: u8,
 }

@@ -25,8 +25,6 @@ pub struct Bounds {
     pub purges: u8,
     /// Number of restores.
     pub restores: u8,
-    /// Number of times that a new device gets a copy of the other one's replica.
-    pub replica_copies: u8,
 }
 
 /// The model.
@@ -66,8 +64,6 @@ pub enum ModelAction {
     Copy,
     /// The backup is restored.
     Restore,
-    /// The second device, which is new, gets a copy of the first one's replica.
-    CopyReplica,
 }
 
 /// State of the model.
@@ -84,12 +80,6 @@ pub struct World {
     pub network: BTreeSet<ModelRequest>,
     /// All writes: device, record and kind.
     pub log: Vec<(usize, usize, ModelChange)>,
-    /// Texts that the user saw in the fields of the record at each write.
-    pub(super) shown: Vec<[u8; FIELDS]>,
-    /// The field that each write of a user edits.
-    pub(super) written: Vec<Option<usize>>,
-    /// Texts of operations that were rejected, by record and field: the user decides.
-    pub(super) refused: BTreeSet<(usize, usize, u8)>,
     /// Operations that were acknowledged to their device.
     pub acknowledged: BTreeSet<u8>,
     /// Operations that were rejected and reported to their device.
@@ -99,7 +89,6 @@ pub struct World {
     purges: u8,
     pub(super) restores: u8,
     pub(super) given_back: u8,
-    replica_copies: u8,
 }
 
 impl World {
@@ -112,9 +101,6 @@ impl World {
             devices: Default::default(),
             network: BTreeSet::new(),
             log: Vec::new(),
-            shown: Vec::new(),
-            written: Vec::new(),
-            refused: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             rejected: BTreeSet::new(),
             next_op: 1,
@@ -122,11 +108,7 @@ impl World {
             purges: 0,
             restores: 0,
             given_back: 0,
-            replica_copies: 0,
         };
-        for (device, id) in world.devices.iter_mut().zip(0..) {
-            device.id = id;
-        }
         let rules = Rules {
             page: RECORDS,
             bug: None,
@@ -156,17 +138,11 @@ impl World {
         };
         let op = Op {
             id,
-            device: self.devices[device].id,
+            device: u8::try_from(device).unwrap_or_default(),
             record,
             change,
             fields,
         };
-        let shown = std::array::from_fn(|field| self.devices[device].text(record, field));
-        self.shown.push(shown);
-        self.written.push(match write {
-            Write::Edit(field) => Some(field),
-            Write::Create | Write::Delete => None,
-        });
         self.devices[device].outbox.push(op);
         self.log.push((device, record, change));
         self.next_op += 1;
@@ -188,20 +164,11 @@ impl World {
             let before = self.next_op;
             let taken = self.devices[device].take(answer, &mut self.next_op, rules.bug);
             self.acknowledged.extend(taken.acknowledged);
-            let is_rejected = |op: &&Op| taken.rejected.contains(&op.id);
-            for op in request.ops.iter().filter(is_rejected) {
-                let texts = op.fields.iter().enumerate();
-                let texts = texts.filter_map(|(field, text)| Some((op.record, field, (*text)?)));
-                self.refused.extend(texts);
-            }
             self.rejected.extend(taken.rejected);
             for op in before..self.next_op {
                 let offer = self.devices[device].outbox.iter().find(|it| it.id == op);
                 self.log
                     .extend(offer.map(|it| (device, it.record, it.change)));
-                // An offer has no text of its own.
-                self.shown.push([0; FIELDS]);
-                self.written.push(None);
                 self.given_back += 1;
             }
         } else {
@@ -272,9 +239,6 @@ impl Model for SyncModel {
                 .map_or(ModelAction::Copy, |_| ModelAction::Restore);
             actions.push(next);
         }
-        if world.replica_copies < self.bounds.replica_copies && world.devices[1].is_new() {
-            actions.push(ModelAction::CopyReplica);
-        }
     }
 
     fn next_state(&self, last: &World, action: ModelAction) -> Option<World> {
@@ -315,21 +279,8 @@ impl Model for SyncModel {
                 let copy = world.copy.take()?;
                 let epoch =
                     world.server.epoch + u8::from(self.rules.bug != Some(SyncBug::EpochUnchanged));
-                let history_start = copy.seq;
-                world.server = ModelServer {
-                    epoch,
-                    history_start,
-                    ..*copy
-                };
+                world.server = ModelServer { epoch, ..*copy };
                 world.restores += 1;
-            }
-            ModelAction::CopyReplica => {
-                let [first, second] = &mut world.devices;
-                *second = ModelDevice {
-                    waiting: None,
-                    ..first.clone()
-                };
-                world.replica_copies += 1;
             }
         }
         world.drop_late_requests(self.bounds);

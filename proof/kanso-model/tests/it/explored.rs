@@ -15,17 +15,9 @@ pub(crate) const fn model(writes: u8, faults: u8, purges: u8, restores: u8) -> S
             faults,
             purges,
             restores,
-            replica_copies: 0,
         },
         rules: Rules { page: 1, bug: None },
     }
-}
-
-/// Returns a model in which the second device starts with a copy of the first one's replica.
-pub(crate) const fn copied(writes: u8, faults: u8) -> SyncModel {
-    let mut model = model(writes, faults, 0, 0);
-    model.bounds.replica_copies = 1;
-    model
 }
 
 /// Returns a rotation with eight ticks and five tokens. Eight ticks hold three grace periods, so a
@@ -71,16 +63,6 @@ fn every_state_with_purges() {
 #[test]
 fn every_state_with_a_restore() {
     explore("a restore", model(2, 1, 0, 1));
-}
-
-#[test]
-fn every_state_with_a_restore_and_more_edits() {
-    explore("a restore, more edits", model(3, 0, 0, 1));
-}
-
-#[test]
-fn every_state_with_a_copied_replica() {
-    explore("a copied replica", copied(3, 1));
 }
 
 #[test]

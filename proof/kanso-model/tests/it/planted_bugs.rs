@@ -7,7 +7,7 @@ use kanso_model::refresh::{self, RefreshModel};
 use kanso_model::sync::{SyncBug, SyncModel};
 use stateright::{Checker as _, HasDiscoveries, Model};
 
-use crate::explored::{copied, model, rotation};
+use crate::explored::{model, rotation};
 
 /// Checks that `bug` breaks this property.
 fn finds(bug: SyncBug, model: SyncModel, property: &'static str) {
@@ -147,24 +147,6 @@ fn an_outbox_cleared_on_send_is_found() {
         SyncBug::SentIsDone,
         model(2, 1, 0, 0),
         "an operation waits until it is answered",
-    );
-}
-
-#[test]
-fn a_copy_that_knows_all_edits_of_its_id_is_found() {
-    finds(
-        SyncBug::SameDeviceKnowsAll,
-        copied(2, 0),
-        "no edit replaces an unseen one",
-    );
-}
-
-#[test]
-fn a_comparison_of_versions_of_two_histories_is_found() {
-    finds(
-        SyncBug::HistoriesCompared,
-        model(3, 0, 0, 1),
-        "an acknowledged edit survives a restore, or the user decides",
     );
 }
 

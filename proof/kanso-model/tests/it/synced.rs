@@ -10,7 +10,7 @@ use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
 use stateright::Model as _;
 
-use crate::explored::{copied, model};
+use crate::explored::model;
 use code::Code;
 
 /// The model and the code, side by side.
@@ -50,10 +50,7 @@ impl Pair {
             ModelAction::Restore => self
                 .code
                 .restore(self.copied.take().unwrap(), next.server.epoch),
-            ModelAction::Write(..)
-            | ModelAction::Send(_)
-            | ModelAction::GiveUp(_)
-            | ModelAction::CopyReplica => {}
+            ModelAction::Write(..) | ModelAction::Send(_) | ModelAction::GiveUp(_) => {}
         }
         self.world = next;
         assert_eq!(self.code.floor(), self.world.server.floor);
@@ -197,20 +194,6 @@ fn a_cursor_below_the_floor() {
 }
 
 #[test]
-fn two_copies_of_one_replica() {
-    let mut pair = Pair::new(copied(8, 8));
-    pair.steps([ModelAction::CopyReplica]);
-    pair.writes(0, Write::Edit(0));
-    pair.writes(1, Write::Edit(0));
-    pair.round_trip(0);
-    let outcomes = pair.foresees(1).unwrap();
-    assert!(
-        matches!(outcomes[..], [ModelOutcome::Conflict(_)]),
-        "{outcomes:?}"
-    );
-}
-
-#[test]
 fn an_epoch_after_a_restore() {
     let mut pair = both_know();
     pair.steps([ModelAction::Copy]);
@@ -248,19 +231,6 @@ proptest! {
     #[test]
     fn model_and_code_agree_on_every_walk(chosen in prop::collection::vec(any::<Index>(), 60)) {
         let mut pair = Pair::new(model(8, 8, 3, 2));
-        for index in chosen {
-            let mut actions = Vec::new();
-            pair.model.actions(&pair.world, &mut actions);
-            if !actions.is_empty() {
-                pair.step(actions.swap_remove(index.index(actions.len())));
-            }
-        }
-    }
-
-    #[test]
-    fn model_and_code_agree_on_copies(chosen in prop::collection::vec(any::<Index>(), 40)) {
-        let mut pair = Pair::new(copied(8, 8));
-        pair.steps([ModelAction::CopyReplica]);
         for index in chosen {
             let mut actions = Vec::new();
             pair.model.actions(&pair.world, &mut actions);

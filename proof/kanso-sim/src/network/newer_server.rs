@@ -37,7 +37,10 @@ const WORDS: [(u32, &str, &str); 5] = [
 const NOTES: u32 = 2;
 
 /// A record of an entity that this version does not know.
-const NOTE: &str = r#"{"entity":"note","seq":1,"record":{"id":"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e","version":1,"text":"new"}},"#;
+const NOTE: &str = concat!(
+    r#"{"entity":"note","seq":1,"record":{"id":"0198c2f4-8b7e-7c3a-9d2e-4f5a6b7c8d9e","#,
+    r#""version":1,"text":"new"}},"#
+);
 
 /// Puts the words of this version in place of newer ones, for the servers of the run.
 pub(super) fn to_server(novelties: u32, body: &mut Vec<u8>) {

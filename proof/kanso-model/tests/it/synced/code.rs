@@ -63,10 +63,8 @@ impl Code {
         };
         let request = ModelRequest {
             device: 0,
-            device_id: 0,
             cursor: None,
             ops: vec![create],
-            seen: Vec::new(),
         };
         assert!(code.exchange(&request, model::RECORDS).is_ok());
         code
@@ -128,16 +126,17 @@ impl Code {
         let caller = Caller {
             session: None,
             user: user(1),
-            device: Some(device(request.device_id.into())),
+            device: Some(device(request.device.into())),
             cursor: request.cursor.map(cursor),
         };
         let operations: Vec<_> = request.ops.iter().map(sent).collect();
         let limit = u32::try_from(page).unwrap();
-        let read = request.cursor.map_or(0, |cursor| cursor.seq);
-        let mut seen = Seen::named(Seq::new(read.into()).unwrap());
-        for (record, version) in &request.seen {
-            let id = habit(*record as u128 + 1).uuid();
-            seen.add(id, Version::new((*version).into()).unwrap());
+        // The model has no copies of a replica: a device has seen each of its own edits.
+        let mut seen = Seen::default();
+        for record in 0..model::RECORDS {
+            let id = habit(record as u128 + 1).uuid();
+            let versions = (1..=i64::from(u8::MAX)).filter_map(Version::new);
+            versions.for_each(|version| seen.add(id, version));
         }
         let push = Push { operations, seen };
         let exchange = self.sync.exchange(caller, limit, push);
@@ -163,7 +162,6 @@ impl Code {
                 first_pull: read.first_pull.map(|seq| small(seq.get())),
             },
             has_more: synced.page.has_more(),
-            history_start: 0,
         })
     }
 
@@ -203,12 +201,9 @@ pub(super) fn visible(answer: Result<ModelAnswer, Refusal>) -> Result<ModelAnswe
     let bare = |row: Row| Row {
         edits: [(0, 0); model::FIELDS],
         written_in: 0,
-        created_by: 0,
         ..row
     };
     let mut answer = answer?;
-    // The storage is built anew at a restore, so its history begins with it.
-    answer.history_start = 0;
     answer
         .records
         .iter_mut()
@@ -311,6 +306,5 @@ fn row(record: &Record) -> Row {
         fields: [title, small(habit.details.sort_order)],
         edits: [(0, 0); model::FIELDS],
         written_in: 0,
-        created_by: 0,
     }
 }

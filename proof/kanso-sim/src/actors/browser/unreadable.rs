@@ -13,49 +13,56 @@ use crate::finding::Check;
 /// Statuses of a request that reached its server and was refused for its content.
 const REFUSED: [u16; 2] = [400, 422];
 
-/// Members of an update that cannot be carried out, as JSON text. The id stands for `ID`.
-const UNREADABLE: [(&str, &str); 10] = [
+/// Members of an update as JSON text that make it one which cannot be carried out.
+const UNREADABLE: [(&str, &str, &str); 10] = [
     (
         "half of a surrogate pair",
-        r#""entity":"habit","action":"update","id":"ID","base_version":1,"fields":{"title":"walk \ud83d"}"#,
+        "fields",
+        r#"{"title":"walk \ud83d"}"#,
     ),
     (
         "an amount beyond all numbers",
-        r#""entity":"entry","action":"update","id":"ID","base_version":1,"fields":{"value":1e400}"#,
+        "fields",
+        r#"{"value":1e400}"#,
     ),
     (
         "a version beyond 64 bits",
-        r#""entity":"habit","action":"update","id":"ID","base_version":18446732429235952000,"fields":{"title":"a"}"#,
+        "base_version",
+        "18446732429235952000",
     ),
     (
         "a place beyond 64 bits",
-        r#""entity":"habit","action":"update","id":"ID","base_version":1,"fields":{"sort_order":-18446732429235952000}"#,
+        "fields",
+        r#"{"sort_order":-18446732429235952000}"#,
     ),
     (
         "a part of a whole number",
-        r#""entity":"habit","action":"update","id":"ID","base_version":1,"fields":{"sort_order":1.5}"#,
+        "fields",
+        r#"{"sort_order":1.5}"#,
     ),
-    (
-        "an unknown entity",
-        r#""entity":"note","action":"update","id":"ID","base_version":1,"fields":{"title":"a"}"#,
-    ),
-    (
-        "an unknown action",
-        r#""entity":"habit","action":"rename","id":"ID","base_version":1,"fields":{"title":"a"}"#,
-    ),
-    (
-        "an id that is none",
-        r#""entity":"habit","action":"update","id":"the first","base_version":1,"fields":{"title":"a"}"#,
-    ),
-    (
-        "one member twice",
-        r#""entity":"habit","action":"update","id":"ID","base_version":1,"fields":{"title":"a","title":"b"}"#,
-    ),
-    (
-        "a text that is a number",
-        r#""entity":"habit","action":"update","id":"ID","base_version":1,"fields":{"title":7}"#,
-    ),
+    ("an unknown entity", "entity", r#""note""#),
+    ("an unknown action", "action", r#""rename""#),
+    ("an id that is none", "id", r#""the first""#),
+    ("one member twice", "fields", r#"{"title":"a","title":"b"}"#),
+    ("a text that is a number", "fields", r#"{"title":7}"#),
 ];
+
+/// Returns an update of the habit `id` with another value of the member `name`.
+fn unreadable(op_id: Uuid, id: Uuid, name: &str, value: &str) -> String {
+    let members = [
+        ("op_id", format!("\"{op_id}\"")),
+        ("entity", "\"habit\"".to_owned()),
+        ("action", "\"update\"".to_owned()),
+        ("id", format!("\"{id}\"")),
+        ("base_version", "1".to_owned()),
+        ("fields", r#"{"title":"a"}"#.to_owned()),
+    ];
+    let members = members.map(|(member, usual)| {
+        let value = if member == name { value } else { &usual };
+        format!("\"{member}\":{value}")
+    });
+    format!("{{{}}}", members.join(","))
+}
 
 impl Browser {
     /// Edits one or two habits in a push in which another operation cannot be read.
@@ -71,21 +78,20 @@ impl Browser {
         let Some(&(id, version)) = chance.one_of(&habits) else {
             return self.read_page().await;
         };
-        let (what, members) = UNREADABLE[chance.place(UNREADABLE.len())];
+        let (what, member, value) = UNREADABLE[chance.place(UNREADABLE.len())];
         let op_id = || kanso_client::clock::Ids::next_id(chance);
-        let members = members.replace("ID", &id.to_string());
-        let unreadable = (op_id(), format!(r#"{{"op_id":"OP",{members}}}"#));
-        let healthy = |member: &str| {
+        let bad = unreadable(op_id(), id, member, value);
+        let good = |member: &str| {
             let text = mark(self.client.actor, number + 1);
             let operation = json!({
-                "op_id": "OP", "entity": "habit", "action": "update", "id": id,
+                "op_id": op_id(), "entity": "habit", "action": "update", "id": id,
                 "base_version": version, "fields": { member: text },
             });
-            (op_id(), operation.to_string())
+            operation.to_string()
         };
-        let mut operations = vec![healthy("title"), healthy("description")];
+        let mut operations = vec![good("title"), good("description")];
         let place = chance.place(operations.len() + 1);
-        operations.insert(place, unreadable);
+        operations.insert(place, bad);
         self.client.did(format!(
             "writes title and description of {id} beside {what}"
         ));
@@ -93,11 +99,8 @@ impl Browser {
     }
 
     /// Sends the operations until they are answered, and looks at the results.
-    async fn push(&self, operations: &[(Uuid, String)], unreadable: usize, what: &str) {
-        let texts = operations
-            .iter()
-            .map(|(op_id, text)| text.replace("OP", &op_id.to_string()));
-        let texts = texts.collect::<Vec<_>>().join(",");
+    async fn push(&self, operations: &[String], bad: usize, what: &str) {
+        let texts = operations.join(",");
         let body = format!(r#"{{"limit":1,"operations":[{texts}]}}"#).into_bytes();
         let wrong = |text: String| {
             let text = format!("{}: {text}", self.client.actor);
@@ -114,7 +117,7 @@ impl Browser {
                     return wrong(format!("a push with {what} was refused as a whole"));
                 }
                 if let Ok(response) = serde_json::from_slice::<SyncResponse>(&reply.body) {
-                    if let Some(text) = wrong_result(&response, operations, unreadable) {
+                    if let Some(text) = wrong_result(&response, operations.len(), bad) {
                         wrong(format!("in a push with {what}, {text}"));
                     }
                     return;
@@ -125,28 +128,18 @@ impl Browser {
     }
 }
 
-/// Returns a description of the first result that is wrong.
-fn wrong_result(
-    response: &SyncResponse,
-    operations: &[(Uuid, String)],
-    unreadable: usize,
-) -> Option<String> {
-    let (results, sent) = (response.results.len(), operations.len());
-    if results != sent {
-        return Some(format!("{sent} operations have {results} results"));
+/// Returns a description of the first result that is wrong, of `sent` operations.
+fn wrong_result(response: &SyncResponse, sent: usize, bad: usize) -> Option<String> {
+    let results = &response.results;
+    if results.len() != sent {
+        return Some(format!("{sent} operations have {} results", results.len()));
     }
-    let statuses = response.results.iter().enumerate();
-    statuses
-        .map(|(place, result)| {
-            let is_rejected = result.status == OperationStatus::Rejected;
-            // A habit that a restore or a purge removed cannot be edited either.
-            let is_missing = result.code.as_deref() == Some("habit_not_found");
-            (place, is_rejected && !is_missing)
-        })
-        .find(|(place, is_rejected)| *is_rejected != (*place == unreadable))
-        .map(|(place, _)| {
-            let status = response.results[place].status;
-            let kind = if place == unreadable { "bad" } else { "good" };
-            format!("the {kind} operation is {status:?}")
-        })
+    results.iter().enumerate().find_map(|(place, result)| {
+        let is_rejected = result.status == OperationStatus::Rejected;
+        // A habit that a restore or a purge removed cannot be edited either.
+        let is_missing = result.code.as_deref() == Some("habit_not_found");
+        let kind = if place == bad { "bad" } else { "good" };
+        let is_wrong = (is_rejected && !is_missing) != (place == bad);
+        is_wrong.then(|| format!("the {kind} operation is {:?}", result.status))
+    })
 }
