@@ -12,7 +12,7 @@ use crate::history::Recorder;
 use crate::mutants::{Bug, MutantStorage};
 use crate::plan::WorldPlan;
 use crate::server::{ServerParts, SimServer};
-use crate::store::{Process, ServerStorage, SharedStore};
+use crate::store::{FileLoss, Process, ServerStorage, SharedStore};
 use crate::time::Time;
 
 /// Largest difference between the clocks of two servers. Tokens tolerate 5 seconds (`kanso-credentials`),
@@ -208,6 +208,16 @@ impl Cluster {
     /// The backup failed.
     pub async fn back_up(&self) -> anyhow::Result<u32> {
         self.base.lock().await.back_up()
+    }
+
+    /// Takes the database file away from under the servers; puts a moved one back without a `loss`.
+    ///
+    /// # Errors
+    /// The file system failed.
+    pub async fn lose_file(&self, loss: Option<FileLoss>) -> anyhow::Result<()> {
+        self.base.lock().await.lose_file(loss)?;
+        self.recorder.file_lost(loss.is_some());
+        Ok(())
     }
 
     /// Kills all servers and restores the database from a backup. The servers stay down.

@@ -32,11 +32,13 @@ pub enum Check {
     Drains = 12,
     /// The same seed gives the same trace.
     SameTrace = 13,
+    /// An operation that cannot be read stops no other, and a changed entity tag stops no write.
+    OthersGoOn = 14,
 }
 
 impl Check {
     /// All checks in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AckedIsKept,
         Self::OneChain,
         Self::ExactlyOnce,
@@ -50,6 +52,7 @@ impl Check {
         Self::StaysSignedIn,
         Self::Drains,
         Self::SameTrace,
+        Self::OthersGoOn,
     ];
 
     /// The promise, in a few words.
@@ -68,6 +71,7 @@ impl Check {
             Self::StaysSignedIn => "no lost answer ends a session",
             Self::Drains => "queues drain and waiters are woken",
             Self::SameTrace => "the same seed gives the same trace",
+            Self::OthersGoOn => "one bad operation or tag stops no other",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kanso_protocol::sync::{SyncRequest, SyncResponse};
+use kanso_protocol::sync::{PushRequest, PushedOperation, SyncRequest, SyncResponse};
 use sha2::{Digest as _, Sha256};
 
 use crate::time::Time;
@@ -23,6 +23,11 @@ impl Actor {
     pub const FOLLOWER: u32 = 101;
     /// Device number of the reader of snapshots.
     pub const SNAPSHOT_READER: u32 = 102;
+
+    /// Returns true for a device with the client library.
+    pub const fn is_device(self) -> bool {
+        0 < self.device && self.device < Self::FOLLOWER
+    }
 
     /// Name of the actor's stream of random numbers.
     pub fn stream_name(self) -> String {
@@ -81,6 +86,10 @@ pub enum EventKind {
     DrainStarted(u32),
     /// A device continues with a backup of a replica.
     Copied(CopiedReplica),
+    /// The path of the database no longer leads to the file that the servers have open.
+    FileLost,
+    /// The path leads to their file again, or they have stopped.
+    FileFound,
 }
 
 /// A replica that took the place of a device's replica.
@@ -112,7 +121,7 @@ pub struct Exchange {
     pub actor: Actor,
     /// Method and path.
     pub line: String,
-    /// The body of a sync request.
+    /// The body of a sync request, with the operations that can be read.
     pub sync: Option<SyncRequest>,
     /// Index of its [`EventKind::Sent`].
     pub sent_at: usize,
@@ -230,7 +239,7 @@ impl Recorder {
         history.exchanges.push(Exchange {
             actor,
             line,
-            sync: body.and_then(|body| serde_json::from_slice(body).ok()),
+            sync: body.and_then(sync_request),
             sent_at,
             servings: Vec::new(),
         });
@@ -283,6 +292,16 @@ impl Recorder {
         self.push(&mut self.lock(), EventKind::Copied(copy));
     }
 
+    /// Records that the servers' file is lost, or that this ends.
+    pub fn file_lost(&self, is_lost: bool) {
+        let kind = if is_lost {
+            EventKind::FileLost
+        } else {
+            EventKind::FileFound
+        };
+        self.push(&mut self.lock(), kind);
+    }
+
     /// Records the arrival of an answer.
     pub fn delivered(&self, exchange: usize, serving: usize) {
         let mut history = self.lock();
@@ -318,6 +337,27 @@ impl Recorder {
     }
 }
 
+/// Reads a sync request. Of one with operations that cannot be read, the others are kept.
+fn sync_request(body: &[u8]) -> Option<SyncRequest> {
+    if let Ok(request) = serde_json::from_slice(body) {
+        return Some(request);
+    }
+    let push: PushRequest = kanso_protocol::read(body).ok()?;
+    let read = push
+        .operations
+        .into_iter()
+        .filter_map(|pushed| match pushed {
+            PushedOperation::Read(operation) => Some(operation),
+            PushedOperation::Unreadable(_) => None,
+        });
+    Some(SyncRequest {
+        device_id: push.device_id,
+        cursor: push.cursor,
+        operations: read.collect(),
+        ..SyncRequest::default()
+    })
+}
+
 impl Event {
     /// One line of the trace, for [`History::hash`].
     fn trace_line(&self) -> String {
@@ -346,6 +386,8 @@ impl Event {
             }
             EventKind::DrainStarted(server) => format!("Stops({server})"),
             EventKind::Copied(copy) => format!("{copy:?}"),
+            EventKind::FileLost => "FileLost".to_owned(),
+            EventKind::FileFound => "FileFound".to_owned(),
         };
         let Self { at, clock, .. } = self;
         format!("Event {{ at: {at}, clock: {clock}, what: {kind} }}\n")

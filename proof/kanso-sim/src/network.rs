@@ -4,8 +4,11 @@
 //! no socket simulator such as turmoil: at this level a lost answer, a second arrival or a death
 //! between commit and answer is one line, and nothing of hyper has to be deterministic.
 
+mod interceptor;
+mod newer_server;
 mod pieces;
 
+pub use newer_server::UNREAD_MEMBERS;
 pub use pieces::{OpenReply, PieceReader};
 
 use std::sync::Arc;
@@ -14,11 +17,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use http_body_util::Full;
 use kanso_client::transport::{Method, Reply, Request, Transport, Unreachable};
 use tokio::time::sleep;
 
+use self::interceptor::{Intercepted, Interceptor};
 use crate::chance::Chance;
 use crate::cluster::Cluster;
 use crate::history::{Actor, Recorder};
@@ -38,6 +42,7 @@ pub struct Network {
     cluster: Arc<Cluster>,
     recorder: Arc<Recorder>,
     chance: Chance,
+    interceptor: Interceptor,
     is_healed: AtomicBool,
 }
 
@@ -55,6 +60,7 @@ impl Network {
             cluster: Arc::clone(cluster),
             recorder: Arc::clone(recorder),
             chance: Chance::stream(plan.seed, "network"),
+            interceptor: Interceptor::new(plan, bug),
             is_healed: AtomicBool::new(false),
         }
     }
@@ -65,7 +71,11 @@ impl Network {
     }
 
     fn goes_wrong(&self, percent: u32) -> bool {
-        !self.is_healed.load(Ordering::SeqCst) && self.chance.happens(percent)
+        !self.is_healed() && self.chance.happens(percent)
+    }
+
+    fn is_healed(&self) -> bool {
+        self.is_healed.load(Ordering::SeqCst)
     }
 
     async fn way(&self) {
@@ -74,7 +84,7 @@ impl Network {
 
     /// Draws the delay of one message.
     fn delay(&self) -> Duration {
-        let longest = if self.is_healed.load(Ordering::SeqCst) {
+        let longest = if self.is_healed() {
             5
         } else {
             self.plan.longest_delay
@@ -98,7 +108,13 @@ impl Network {
         if let Some(bug) = self.bug {
             bug.mutate_request(&mut request);
         }
-        let serving = up.server.serve(message(&request)?);
+        let refused = self.bug.and_then(|bug| bug.refuse(&request));
+        let serving = async {
+            match refused {
+                Some(refused) => Some(refused),
+                None => up.server.serve(message(&request)?).await,
+            }
+        };
         let answer = tokio::select! {
             biased;
             () = up.ended.cancelled() => None,
@@ -142,6 +158,8 @@ pub struct Link {
     actor: Actor,
     network: Arc<Network>,
     is_cut: Arc<AtomicBool>,
+    /// True once a server has refused a token of the present session.
+    is_refused: Arc<AtomicBool>,
 }
 
 impl Link {
@@ -151,7 +169,13 @@ impl Link {
             actor,
             network: Arc::clone(network),
             is_cut: Arc::default(),
+            is_refused: Arc::default(),
         }
+    }
+
+    /// Returns true if a server refused a token since the last call.
+    pub fn take_refusal(&self) -> bool {
+        self.is_refused.swap(false, Ordering::SeqCst)
     }
 
     /// Takes the device offline or online.
@@ -163,26 +187,31 @@ impl Link {
         !self.is_cut.load(Ordering::SeqCst)
     }
 
-    /// Sends a PATCH request past the network faults; the client's transport has no PATCH. The
-    /// outcome is ignored.
-    pub async fn patch(&self, path: &'static str, token: String, body: Vec<u8>) {
-        let _: Option<()> = self.patched(path, token, body).await;
-    }
-
-    async fn patched(&self, path: &'static str, token: String, body: Vec<u8>) -> Option<()> {
+    /// Sends a PATCH request past the network faults, with a value of `If-Match` if there is one.
+    /// Returns the status of the answer.
+    pub async fn patch(
+        &self,
+        path: &str,
+        token: String,
+        tag: Option<&str>,
+        body: Vec<u8>,
+    ) -> Option<u16> {
         let network = &self.network;
         let exchange = network
             .recorder
             .sent(self.actor, format!("Patch {path}"), None);
         let (number, up) = network.cluster.pick();
         let up = up?;
-        let message = http::Request::builder()
+        let mut message = http::Request::builder()
             .method(http::Method::PATCH)
             .uri(path)
             .header(AUTHORIZATION, format!("Bearer {token}"))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::from(body))
-            .ok()?;
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(tag) = tag {
+            let tag = network.bug.map_or(tag, |bug| bug.mutate_tag(tag));
+            message = message.header(IF_MATCH, tag);
+        }
+        let message = message.body(Full::from(body)).ok()?;
         let answer = tokio::select! {
             biased;
             () = up.ended.cancelled() => None,
@@ -193,7 +222,7 @@ impl Link {
             .recorder
             .served(exchange, number, status, answer.body);
         network.recorder.delivered(exchange, serving);
-        Some(())
+        Some(status)
     }
 
     async fn no_answer<T>(&self, exchange: usize, patience: Duration) -> Result<T, Unreachable> {
@@ -212,8 +241,16 @@ impl Transport for Link {
         ADDRESS
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, Unreachable> {
+    async fn exchange(&self, mut request: Request) -> Result<Reply, Unreachable> {
         let network = &self.network;
+        let novelties = if self.actor.is_device() {
+            network.plan.novelties
+        } else {
+            0
+        };
+        if let Some(body) = &mut request.body {
+            newer_server::to_server(novelties, body);
+        }
         let line = format!("{request:?}");
         // Bodies with passwords are not parsed: only sync bodies are read by the checks.
         let is_secret = request.path.starts_with("/api/v1/auth");
@@ -226,6 +263,21 @@ impl Transport for Link {
         if network.goes_wrong(network.plan.lost_requests) {
             return self.no_answer(exchange, PATIENCE).await;
         }
+        let is_healed = network.is_healed();
+        let intercepted = network.interceptor.answer(self.actor, &request, is_healed);
+        if let Some(Intercepted {
+            reply,
+            is_passed_on,
+        }) = intercepted
+        {
+            if is_passed_on {
+                network.duplicate(exchange, &request);
+            }
+            let what = format!("gets {} from something that is no server", reply.status);
+            network.recorder.did(self.actor, what);
+            network.recorder.lost(exchange);
+            return Ok(reply);
+        }
         if network.goes_wrong(network.plan.duplicates) {
             network.duplicate(exchange, &request);
         }
@@ -235,7 +287,7 @@ impl Transport for Link {
         let serving = tokio::spawn(async move { wires.carry(exchange, &copy).await });
         // Three times the patience: long polls wait up to 15 seconds on purpose.
         let carried = tokio::time::timeout(3 * PATIENCE, serving).await;
-        let Ok(Ok(Some((serving, reply)))) = carried else {
+        let Ok(Ok(Some((serving, mut reply)))) = carried else {
             return self.no_answer(exchange, Duration::from_millis(100)).await;
         };
         // self.is_open || The server has carried the request out by now, so this is the fault that
@@ -245,6 +297,10 @@ impl Transport for Link {
         }
         network.way().await;
         network.recorder.delivered(exchange, serving);
+        if reply.status == 401 {
+            self.is_refused.store(true, Ordering::SeqCst);
+        }
+        newer_server::to_device(novelties, network.bug, &mut reply.body);
         Ok(reply)
     }
 }

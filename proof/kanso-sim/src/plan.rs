@@ -86,6 +86,26 @@ pub struct WorldPlan {
     /// Actions that take the oldest habit instead of any, in percent: then devices meet more often.
     #[serde(default)]
     pub focus: u32,
+    /// Writes of a browser that share a push with an operation that cannot be read, in percent.
+    #[serde(default)]
+    pub unreadable: u32,
+    /// Kinds of things that a newer server says and the devices do not know, 0 to 4.
+    #[serde(default)]
+    pub novelties: u32,
+    /// Largest push in bytes that a proxy before the devices accepts; 0 for no proxy.
+    #[serde(default)]
+    pub body_limit: u64,
+    /// Requests of devices that something else than the server answers, in percent.
+    #[serde(default)]
+    pub strangers: u32,
+    /// Conditional writes of a browser whose entity tag a proxy has changed, in percent of its
+    /// actions.
+    #[serde(default)]
+    pub changed_tags: u32,
+    /// Replacements of the database file under its servers for each ten events. For
+    /// [`StoreKind::File`] only.
+    #[serde(default)]
+    pub swaps: u32,
 }
 
 impl WorldPlan {
@@ -136,7 +156,27 @@ impl WorldPlan {
             outages: small(sometimes(40, 4)),
             copies: small(sometimes(25, 4)),
             focus: small(sometimes(40, 90)),
+            unreadable: small(sometimes(25, 40)),
+            novelties: small(sometimes(15, 4)),
+            body_limit: match sometimes(15, 4_000) {
+                0 => 0,
+                // The largest operations of a run fit into the least limit.
+                bytes => 2_000 + bytes,
+            },
+            strangers: small(sometimes(25, 8)),
+            changed_tags: small(sometimes(20, 20)),
+            swaps: small(sometimes(15, 3)),
         }
+    }
+
+    /// Returns true if an older copy of the database may be restored.
+    pub fn may_restore(&self) -> bool {
+        self.restores > 0 || self.may_swap()
+    }
+
+    /// Returns true if the database file may be replaced under its servers.
+    pub fn may_swap(&self) -> bool {
+        self.swaps > 0 && self.store == StoreKind::File
     }
 
     /// Returns plans that are smaller in one field, the largest cuts first.
@@ -164,7 +204,20 @@ impl WorldPlan {
         cut!(servers, 1);
         cut!(events, 0);
         cut!(restores, 0);
+        cut!(swaps, 0);
         cut!(copies, 0);
+        cut!(unreadable, 0);
+        cut!(novelties, 0);
+        cut!(strangers, 0);
+        cut!(changed_tags, 0);
+        // A plan without a proxy is simpler than one with a smaller limit.
+        if self.body_limit > 0 {
+            let body_limit = 0;
+            all.push(Self {
+                body_limit,
+                ..*self
+            });
+        }
         cut!(crashes, 0);
         cut!(drains, 0);
         cut!(leaps, 0);
@@ -212,6 +265,7 @@ mod tests {
             );
             assert!((1..=8).contains(&plan.connections), "{plan:?}");
             assert!(plan.failures <= 30 && plan.uncertain <= 20, "{plan:?}");
+            assert!(plan.body_limit == 0 || plan.body_limit > 2_000, "{plan:?}");
         }
     }
 

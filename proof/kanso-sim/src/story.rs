@@ -73,6 +73,8 @@ fn line(history: &History, event: &Event) -> Option<(Option<u32>, String)> {
             let text = format!("{actor} continues with a backup of {source}");
             (Some(actor.person), text)
         }
+        EventKind::FileLost => (None, "── the servers' file is lost ──".to_owned()),
+        EventKind::FileFound => (None, "── the file is no longer lost ──".to_owned()),
         EventKind::Lost(number) => {
             let actor = exchange(*number)?.actor;
             (

@@ -15,7 +15,7 @@ use crate::final_state::{FinalDevice, FinalState, FinalUser, backlog, heads, str
 use crate::finding::{Check, Finding, Findings};
 use crate::history::{Actor, History, Recorder};
 use crate::mutants::Bug;
-use crate::network::{Link, Network};
+use crate::network::{Link, Network, UNREAD_MEMBERS};
 use crate::plan::WorldPlan;
 use crate::time::Time;
 use kanso_domain::sync::Head;
@@ -251,6 +251,11 @@ impl World {
             backlog: backlog(&raw).await?,
             has_others: self.plan.servers > 1,
             has_busy_store: self.plan.store.is_busy(),
+            unread_members: if self.plan.novelties > 0 {
+                UNREAD_MEMBERS
+            } else {
+                &[]
+            },
             behind: behind.map(|(follower, _)| follower.actor()).collect(),
             people,
             devices: devices.collect::<Result<_, _>>()?,

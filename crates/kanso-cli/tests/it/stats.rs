@@ -2,25 +2,13 @@
 
 use jiff::civil::Date;
 use kanso_client::clock::Clock as _;
+use kanso_client::domain::DayStart;
 use kanso_client::domain::calendar::{days_before, local_day};
-use kanso_client::domain::{DayStart, Zone};
 use kanso_client::system::SystemClock;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Api, Device, EMAIL, Server};
-
-/// A zone in which it is around noon, so that the day does not change between two requests.
-fn noon_zone() -> Zone {
-    let hour = SystemClock.now().to_jiff().as_second().rem_euclid(86_400) / 3600;
-    // POSIX counts west: Etc/GMT-12 is twelve hours ahead.
-    let name = match hour {
-        12 => "Etc/UTC".to_owned(),
-        early @ 0..12 => format!("Etc/GMT-{}", 12 - early),
-        late => format!("Etc/GMT+{}", late - 12),
-    };
-    name.parse().expect("a zone")
-}
+use crate::support::{Api, Device, EMAIL, Server, noon_zone};
 
 /// Habits of a user on the server.
 struct World {

@@ -71,6 +71,9 @@ pub struct Flags {
     pub values: BTreeMap<Key, String>,
 }
 
+/// Text that switches a limit off.
+const OFF: &str = "off";
+
 /// Source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ValueSource {
@@ -134,7 +137,23 @@ impl SettingValues {
         for (key, text) in flags.values {
             put(key, text, ValueSource::Flag);
         }
-        Ok(Self(merged))
+        let mut values = Self(merged);
+        values.follow_rate_limit();
+        Ok(values)
+    }
+
+    /// Switches the limit by user off with the limits by address, unless it is set.
+    ///
+    /// An operator who switches the limits off, for a test or behind a proxy with limits of its own,
+    /// does not expect 429 from another one.
+    fn follow_rate_limit(&mut self) {
+        let is_off = |limit: &SourcedValue| limit.text.trim() == OFF;
+        if self.find(Key::RateLimit).is_some_and(is_off)
+            && let Some(by_user) = self.0.get_mut(&Key::UserRateLimit)
+            && by_user.source == ValueSource::Default
+        {
+            OFF.clone_into(&mut by_user.text);
+        }
     }
 
     pub(super) fn find(&self, key: Key) -> Option<&SourcedValue> {

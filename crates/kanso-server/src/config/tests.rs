@@ -58,6 +58,24 @@ fn defaults_are_a_local_server_on_sqlite() {
 }
 
 #[test]
+fn limit_by_user_is_off_with_the_limit_by_address_unless_it_is_set() {
+    let by_user = RateLimit {
+        scope: LimitScope::User,
+        ..RateLimit::new(600, 60)
+    };
+    let limit = |variables: &[(&str, &str)]| {
+        let resolved = resolve(variables).expect("good settings");
+        resolved.config.user_rate_limit
+    };
+    assert_eq!(limit(&[]), Some(by_user));
+    let off = ("KANSO_RATE_LIMIT", "off");
+    assert_eq!(limit(&[off]), None);
+    let set = [off, ("KANSO_USER_RATE_LIMIT", "600/60s")];
+    assert_eq!(limit(&set), Some(by_user));
+    assert_eq!(limit(&[("KANSO_RATE_LIMIT", "5/1m")]), Some(by_user));
+}
+
+#[test]
 fn flag_beats_variable_beats_file_beats_default() {
     let file = File::new(
         "listen = '127.0.0.1:1'\njwt_issuer = 'file'\nlog = 'debug'\ntrusted_proxies = ['10.0.0.1', 'fd00::/8']\n",

@@ -1,6 +1,9 @@
 //! A user's browser: no replica, only HTTP. It reads page by page, long-polls, revives deleted
 //! records and writes with other conflict rules than the client does.
 
+mod changed_tags;
+mod unreadable;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -53,6 +56,16 @@ impl Browser {
     pub async fn run(&self) {
         for number in 0..self.client.plan.actions {
             a_while(&self.client.chance, PAUSE_MILLIS).await;
+            let (plan, chance) = (&self.client.plan, &self.client.chance);
+            // Nothing is drawn in a plan without these, as in plans from before there were any.
+            if plan.unreadable > 0 && chance.happens(plan.unreadable) {
+                self.write_beside_unreadable(number).await;
+                continue;
+            }
+            if plan.changed_tags > 0 && chance.happens(plan.changed_tags) {
+                self.write_with_changed_tag().await;
+                continue;
+            }
             match self.client.chance.between(0, 9) {
                 0..=4 => self.read_page().await,
                 5..=6 => self.wait_for_news().await,
@@ -202,10 +215,9 @@ impl Browser {
         };
         self.client.did(format!("changes its time zone to {zone}"));
         let body = json!({ "timezone": zone }).to_string().into_bytes();
-        self.client
-            .link
-            .patch("/api/v1/auth/user", token, body)
-            .await;
+        // The outcome does not matter: another try follows anyway.
+        let link = &self.client.link;
+        let _: Option<u16> = link.patch("/api/v1/auth/user", token, None, body).await;
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {

@@ -214,7 +214,7 @@ impl SimDevice {
         for record in records {
             let version = record.stamp().version.get();
             let newest = seen.entry(record.id()).or_insert(version);
-            if version < *newest && self.plan.restores == 0 {
+            if version < *newest && !self.plan.may_restore() {
                 let (actor, id) = (self.actor, record.id());
                 let what = format!("{actor} had version {newest} of {id} and has {version} now");
                 self.findings.note(Check::NeverBack, what);
@@ -228,6 +228,11 @@ impl SimDevice {
         let state = self.state();
         match state {
             Some(SyncState::SignedOut) => {
+                // A copy of a replica may have been made while its session was already over.
+                if !self.link.take_refusal() && self.plan.copies == 0 {
+                    let what = format!("{} lost its session, and no server ended it", self.actor);
+                    self.findings.note(Check::StaysSignedIn, what);
+                }
                 self.recorder
                     .did(self.actor, "is signed out and logs in again");
                 self.log_in().await;

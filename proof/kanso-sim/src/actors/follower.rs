@@ -117,7 +117,7 @@ impl Follower {
         parameters.extend(ticket.map(|ticket| format!("ticket={ticket}")));
         // A stream opened without a cursor gets no `resync` event, so a follower would not notice a
         // restore.
-        let says_cursor = self.client.plan.restores > 0 || self.client.chance.happens(70);
+        let says_cursor = self.client.plan.may_restore() || self.client.chance.happens(70);
         let cursor = self.with(|replica| replica.cursor.clone());
         let cursor = cursor.filter(|_| says_cursor);
         parameters.extend(cursor.map(|cursor| format!("cursor={cursor}")));

@@ -10,9 +10,13 @@ use crate::chance::Chance;
 use crate::cluster::Cluster;
 use crate::history::Recorder;
 use crate::plan::WorldPlan;
+use crate::store::FileLoss;
 use crate::time::Time;
 
 const PAUSE_MILLIS: u64 = 60_000;
+
+/// Longest time until the operator notices that the database file is lost.
+const LONGEST_LOSS_MILLIS: u64 = 40_000;
 
 /// Longest sum of all clock jumps: below the 90 days for which receipts and sessions are kept,
 /// because older ones may be purged.
@@ -70,6 +74,9 @@ impl ServerFaults {
                 self.cluster.restore(copy).await?;
                 restores += 1;
             }
+            if self.plan.may_swap() && self.chance.happens(10 * self.plan.swaps) {
+                restores += u32::from(self.swap_file(&mut copies).await?);
+            }
             if self.chance.happens(10 * self.plan.leaps) {
                 let seconds = if self.chance.happens(50) {
                     self.chance.between(60, 100_000)
@@ -99,5 +106,38 @@ impl ServerFaults {
         }
         self.cluster.start().await?;
         Ok(restores)
+    }
+
+    /// Takes the database file away from under the running servers. After a while it is put back, or
+    /// the servers are stopped and a backup is restored: then it returns true.
+    async fn swap_file(&self, copies: &mut Vec<u32>) -> anyhow::Result<bool> {
+        if copies.is_empty() {
+            copies.push(self.cluster.back_up().await?);
+            self.recorder.happened("a backup is taken");
+        }
+        let copy = self.chance.one_of(copies).copied().unwrap_or(1);
+        let losses = [
+            FileLoss::Moved,
+            FileLoss::Moved,
+            FileLoss::Deleted,
+            FileLoss::Replaced(copy),
+        ];
+        let loss = losses[self.chance.place(losses.len())];
+        self.recorder
+            .happened(format!("the database file is lost: {loss:?}"));
+        self.cluster.lose_file(Some(loss)).await?;
+        sleep(Duration::from_millis(
+            self.chance.between(1_000, LONGEST_LOSS_MILLIS),
+        ))
+        .await;
+        if loss == FileLoss::Moved {
+            self.recorder.happened("the database file is put back");
+            self.cluster.lose_file(None).await?;
+            return Ok(false);
+        }
+        self.recorder.happened(format!("backup {copy} is restored"));
+        self.cluster.restore(copy).await?;
+        self.recorder.file_lost(false);
+        Ok(true)
     }
 }

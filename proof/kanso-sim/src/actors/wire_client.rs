@@ -55,6 +55,11 @@ impl WireClient {
         self.findings.note(Check::PagesAddUp, text);
     }
 
+    /// Notes that a promise is broken.
+    pub(super) fn note(&self, check: Check, text: String) {
+        self.findings.note(check, text);
+    }
+
     /// Sends a request with the access token. Returns `None` if no answer arrived or the token was
     /// rejected.
     pub(super) async fn ask(

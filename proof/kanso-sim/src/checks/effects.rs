@@ -49,8 +49,17 @@ pub(super) fn answered<'a>(
     operations: &'a [OperationRequest],
     results: &'a [OperationResult],
 ) -> impl Iterator<Item = (&'a OperationRequest, &'a OperationResult)> {
-    let answered = operations.iter().zip(results);
-    answered.filter(|(operation, result)| Some(operation.op_id) == result.op_id)
+    // Results stand in the order of the operations, but the history has only the operations that can
+    // be read, so results may come between.
+    let mut rest = results.iter();
+    operations.iter().filter_map(move |operation| {
+        let before = rest.clone();
+        let found = rest.find(|result| result.op_id == Some(operation.op_id));
+        if found.is_none() {
+            rest = before;
+        }
+        Some((operation, found?))
+    })
 }
 
 /// Returns true if a result reports that the operation was carried out.

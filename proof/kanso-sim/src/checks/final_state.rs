@@ -32,7 +32,7 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
     for device in &end_state.devices {
         let person = device.actor.map_or(0, |actor| actor.person);
         if let Some(person) = end_state.people.iter().find(|end| end.person == person) {
-            findings.extend(compare(device, person));
+            findings.extend(compare(device, person, end_state.unread_members));
         }
     }
     if end_state.backlog.waiting > 0 || end_state.backlog.parked > 0 {
@@ -65,7 +65,7 @@ pub(super) fn check(end_state: &FinalState) -> Vec<Finding> {
     findings
 }
 
-fn compare(device: &FinalDevice, person: &FinalUser) -> Vec<Finding> {
+fn compare(device: &FinalDevice, person: &FinalUser, unread: &[&str]) -> Vec<Finding> {
     let mut wrong = Vec::new();
     if let Some(trouble) = &device.trouble {
         wrong.push(format!("its sync does not become idle: {trouble}"));
@@ -84,7 +84,7 @@ fn compare(device: &FinalDevice, person: &FinalUser) -> Vec<Finding> {
     for (id, end) in &theirs {
         match device.records.get(id) {
             None => wrong.push(format!("{id} is missing")),
-            Some(held) if held != end => {
+            Some(held) if !held.equals(end, unread) => {
                 wrong.push(format!(
                     "{id} is {} and should be {}",
                     held.members, end.members

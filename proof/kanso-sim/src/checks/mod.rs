@@ -12,6 +12,7 @@
 mod authors;
 mod effects;
 mod final_state;
+mod lost_file;
 mod operations;
 mod records;
 mod restored;
@@ -31,6 +32,7 @@ pub fn all(history: &History, end_state: &FinalState) -> Vec<Finding> {
     findings.extend(service::isolation(history));
     findings.extend(service::long_polls(history, end_state));
     findings.extend(streams::check(history, end_state));
+    findings.extend(lost_file::check(history));
     let authors = Authors::of(history);
     let effects = effects::effects(history, &authors);
     // After a restore, positions and versions are reused, so the checks that compare them would

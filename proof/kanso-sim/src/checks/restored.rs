@@ -111,7 +111,7 @@ pub(super) fn edits(history: &History, authors: &Authors, end_state: &FinalState
         let now = member(&end.members, name);
         for edit in written {
             // A browser keeps nothing, so it can give nothing back.
-            let is_device = (1..Actor::FOLLOWER).contains(&edit.actor.device);
+            let is_device = edit.actor.is_device();
             let Some(at) = edit.acknowledged_at.filter(|_| is_device) else {
                 continue;
             };

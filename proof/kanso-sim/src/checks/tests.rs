@@ -1,6 +1,7 @@
 //! Histories with one fault each, which exactly one check must report.
 
 mod copies;
+mod lost_file;
 mod streams;
 
 use kanso_protocol::sync::{

@@ -1,17 +1,13 @@
 //! The list of planted bugs, and those that are not in the storage.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kanso_application::ports::feed::Feed;
 use kanso_application::ports::limiter::{LimitState, LimitedClient, RateLimit, RateLimiter};
-use kanso_client::transport::Request;
-use kanso_protocol::sync::{SyncRequest, SyncResponse};
-use kanso_protocol::{format_cursor, parse_cursor};
 
 use super::feed::MutantFeed;
-use crate::chance::Chance;
 use crate::plan::{StoreKind, WorldPlan};
 
 macro_rules! bugs {
@@ -185,6 +181,27 @@ bugs! {
     /// A cursor in a first pull is checked by its position instead of the start of the pull.
     // The check of an ordinary cursor: a slow first pull starts again after each purge: check 12.
     FirstPullByPosition = "first-pull-by-position",
+    /// A push with an operation that cannot be read is refused as a whole.
+    // The rule of release 0.1.0: the other operations never leave their device: check 14.
+    PushRefusedAsAWhole = "push-refused-as-a-whole",
+    /// Of two equal names among the fields of an operation, the last one wins.
+    // The rule of release 0.1.0: fields were read as a map: check 14, or 2 by the change itself.
+    LastNameWins = "last-name-wins",
+    /// A page with a record that this version does not know is not read at all.
+    // The rule of release 0.1.0: a page was read as one value: check 6.
+    StrangeRecordStopsSync = "strange-record-stops-sync",
+    /// A push that is too large for a proxy is sent again as it is.
+    // The rule of release 0.1.0: nothing leaves the device: check 6.
+    TooLargeStopsSync = "too-large-stops-sync",
+    /// Every 401 ends the session, whoever answers.
+    // The rule of release 0.1.0: the log-in page of a network ends a session: check 11.
+    StrangerEndsSession = "stranger-ends-session",
+    /// An entity tag that a proxy has changed matches nothing.
+    // The rule of release 0.1.0: each write behind such a proxy is 412: check 14.
+    ChangedTagRefused = "changed-tag-refused",
+    /// The path of the database is not compared with the open file.
+    // The rule of release 0.1.0: writes go to a file that no start opens again: check 1.
+    FileNotCompared = "file-not-compared",
 }
 
 impl Bug {
@@ -218,6 +235,23 @@ impl Bug {
                 plan.leaps = 5;
                 plan.tombstone_days = 7;
                 plan.restores = 0;
+            }
+            Self::PushRefusedAsAWhole | Self::LastNameWins if plan.unreadable == 0 => {
+                plan.unreadable = 20;
+            }
+            Self::StrangeRecordStopsSync if plan.novelties == 0 => plan.novelties = 2,
+            Self::TooLargeStopsSync => {
+                plan.body_limit = 2_001;
+                plan.partitions = 4;
+            }
+            Self::StrangerEndsSession if plan.strangers == 0 => plan.strangers = 4,
+            Self::ChangedTagRefused if plan.changed_tags == 0 => plan.changed_tags = 10,
+            Self::FileNotCompared => {
+                plan.store = StoreKind::File;
+                plan.swaps = 3;
+                if plan.events < 4 {
+                    plan.events = 4;
+                }
             }
             _ => {}
         }
@@ -269,66 +303,6 @@ impl Bug {
         match bug {
             Some(Self::LimiterWithoutEnd) => Arc::new(NeverResetsCounts::default()),
             _ => limiter,
-        }
-    }
-
-    /// Changes an answer on its way, if the bug is on the wire. A developer might drop the digest
-    /// to save bytes; check 6 then sees that the replicas differ.
-    pub fn mutate_answer(self, body: &mut Vec<u8>, chance: &Chance) {
-        if !matches!(self, Self::DigestNotCompared | Self::HistoriesCompared) {
-            return;
-        }
-        if self == Self::HistoriesCompared {
-            // Not in the refusal of a cursor either, as with release 0.1.0.
-            if let Ok(serde_json::Value::Object(mut answer)) = serde_json::from_slice(body)
-                && answer.remove("history_start").is_some()
-                && let Ok(mutated) = serde_json::to_vec(&answer)
-            {
-                *body = mutated;
-            }
-            return;
-        }
-        let Ok(mut response) = serde_json::from_slice::<SyncResponse>(body) else {
-            return;
-        };
-        response.digest = None;
-        if response.changes.len() > 1 && chance.happens(30) {
-            response.changes.pop();
-        }
-        if let Ok(mutated) = serde_json::to_vec(&response) {
-            *body = mutated;
-        }
-    }
-
-    /// Changes a request on its way, if the bug is in how a server reads it.
-    pub fn mutate_request(self, request: &mut Request) {
-        match self {
-            Self::SameDeviceKnowsAll => {
-                let body = request.body.as_deref();
-                let read = body.and_then(|body| serde_json::from_slice::<SyncRequest>(body).ok());
-                let Some(mut push) = read.filter(|push| !push.operations.is_empty()) else {
-                    return;
-                };
-                let records: BTreeSet<_> = push.operations.iter().map(|it| it.id).collect();
-                // No record of a run reaches this version.
-                let versions = || (1..=30).collect::<Vec<_>>();
-                let known = records.iter().map(|id| (id.to_string(), versions()));
-                push.seen_versions = Some(known.collect());
-                request.body = serde_json::to_vec(&push).ok();
-            }
-            Self::FirstPullByPosition => {
-                let Some((before, rest)) = request.path.split_once("cursor=") else {
-                    return;
-                };
-                let (cursor, after) = rest.split_at(rest.find('&').unwrap_or(rest.len()));
-                let Ok(mut cursor) = parse_cursor(cursor) else {
-                    return;
-                };
-                cursor.first_pull = None;
-                let path = format!("{before}cursor={}{after}", format_cursor(cursor));
-                request.path = path.into();
-            }
-            _ => {}
         }
     }
 }

@@ -8,6 +8,7 @@ mod memory;
 mod reads;
 mod storage;
 mod streams;
+mod wire;
 mod writes;
 
 pub use bugs::Bug;

@@ -10,3 +10,4 @@ mod sqlite;
 pub(crate) use delegate::delegated;
 pub use server_storage::{Process, ServerStorage};
 pub use shared::SharedStore;
+pub use sqlite::FileLoss;

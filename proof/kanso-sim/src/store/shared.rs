@@ -6,7 +6,7 @@ use kanso_application::ports::storage::Storage;
 use tokio_util::sync::CancellationToken;
 
 use super::postgres::{ConnectionPool, FaultProfile, SimPostgres};
-use super::sqlite::SqliteStore;
+use super::sqlite::{FileLoss, SqliteStore};
 use crate::chance::Chance;
 use crate::history::Recorder;
 use crate::mutants::Bug;
@@ -25,7 +25,10 @@ impl SharedStore {
     pub fn new(plan: &WorldPlan, bug: Option<Bug>) -> anyhow::Result<Self> {
         let epochs = Chance::stream(plan.seed, "epochs");
         Ok(match plan.store {
-            StoreKind::File => Self::File(SqliteStore::new(epochs)?),
+            StoreKind::File => {
+                let notices_loss = bug != Some(Bug::FileNotCompared);
+                Self::File(SqliteStore::new(epochs, notices_loss)?)
+            }
             StoreKind::Postgres => {
                 let faults = FaultProfile {
                     connections: plan.connections,
@@ -82,6 +85,16 @@ impl SharedStore {
         match self {
             Self::File(sqlite) => sqlite.back_up(),
             Self::Postgres(database) => database.back_up(),
+        }
+    }
+
+    /// Takes the file away from under the servers; puts a moved one back without a `loss`. A database
+    /// that is no file is left alone.
+    pub fn lose_file(&self, loss: Option<FileLoss>) -> anyhow::Result<()> {
+        match (self, loss) {
+            (Self::File(sqlite), Some(loss)) => sqlite.lose(loss),
+            (Self::File(sqlite), None) => sqlite.put_back(),
+            (Self::Postgres(_), _) => Ok(()),
         }
     }
 

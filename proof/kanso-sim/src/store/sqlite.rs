@@ -18,19 +18,34 @@ use crate::chance::Chance;
 pub struct SqliteStore {
     folder: TempDir,
     epochs: Chance,
+    /// True if the servers notice that their file is lost, as they must.
+    notices_loss: bool,
     copies: u32,
     open: Option<Arc<SqliteStorage>>,
 }
 
+/// The way in which the path of the database stops to lead to the file that the servers have open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileLoss {
+    /// The file is moved away.
+    Moved,
+    /// It is deleted.
+    Deleted,
+    /// A backup takes its place.
+    Replaced(u32),
+}
+
 impl SqliteStore {
     /// Creates a folder with an empty database, in memory where the machine has such a file system:
-    /// durability is not tested here.
-    pub fn new(epochs: Chance) -> anyhow::Result<Self> {
+    /// durability is not tested here. Without `notices_loss` the servers have it open by another name,
+    /// which nothing happens to.
+    pub fn new(epochs: Chance, notices_loss: bool) -> anyhow::Result<Self> {
         let folder = in_memory()?;
         std::fs::write(folder.path().join("kanso.db"), blank()?)?;
         Ok(Self {
             folder,
             epochs,
+            notices_loss,
             copies: 0,
             open: None,
         })
@@ -42,7 +57,14 @@ impl SqliteStore {
             return Ok(Arc::clone(storage));
         }
         let fresh = Epoch::new(self.epochs.between(1, u64::MAX));
-        let storage = Arc::new(open(&self.path(), fresh)?);
+        let path = self.open_path();
+        if !self.notices_loss {
+            if path.exists() {
+                std::fs::remove_file(&path)?;
+            }
+            std::fs::hard_link(self.path(), &path)?;
+        }
+        let storage = Arc::new(open(&path, fresh)?);
         self.open = Some(Arc::clone(&storage));
         Ok(storage)
     }
@@ -55,10 +77,29 @@ impl SqliteStore {
         }
     }
 
+    /// Takes the file away from under the servers.
+    pub fn lose(&self, loss: FileLoss) -> anyhow::Result<()> {
+        match loss {
+            FileLoss::Moved => std::fs::rename(self.path(), self.moved_path())?,
+            FileLoss::Deleted => std::fs::remove_file(self.path())?,
+            FileLoss::Replaced(copy) => {
+                let new = self.moved_path();
+                std::fs::copy(self.copy_path(copy), &new)?;
+                std::fs::rename(new, self.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a file back that was moved away.
+    pub fn put_back(&self) -> anyhow::Result<()> {
+        Ok(std::fs::rename(self.moved_path(), self.path())?)
+    }
+
     /// Takes a backup; returns its number.
     pub fn back_up(&mut self) -> anyhow::Result<u32> {
         let number = self.copies + 1;
-        kanso_sqlite::backup(&self.path(), &self.copy_path(number))?;
+        kanso_sqlite::backup(&self.open_path(), &self.copy_path(number))?;
         self.copies = number;
         Ok(number)
     }
@@ -68,7 +109,7 @@ impl SqliteStore {
         let path = self.path();
         // A write-ahead log of the old file would be replayed into the backup.
         for suffix in ["-wal", "-shm"] {
-            let beside = PathBuf::from(format!("{}{suffix}", path.display()));
+            let beside = PathBuf::from(format!("{}{suffix}", self.open_path().display()));
             if beside.exists() {
                 std::fs::remove_file(beside)?;
             }
@@ -79,6 +120,18 @@ impl SqliteStore {
 
     fn path(&self) -> PathBuf {
         self.folder.path().join("kanso.db")
+    }
+
+    fn moved_path(&self) -> PathBuf {
+        self.folder.path().join("moved.db")
+    }
+
+    fn open_path(&self) -> PathBuf {
+        if self.notices_loss {
+            self.path()
+        } else {
+            self.folder.path().join("open.db")
+        }
     }
 
     fn copy_path(&self, number: u32) -> PathBuf {

@@ -2,6 +2,7 @@
 
 mod api;
 mod device;
+mod noon;
 mod proxy;
 mod records;
 mod server;
@@ -9,6 +10,7 @@ mod times;
 
 pub(crate) use api::Api;
 pub(crate) use device::{Device, Ended};
+pub(crate) use noon::noon_zone;
 pub(crate) use proxy::{Answer, Proxy};
 pub(crate) use records::replica;
 pub(crate) use server::Server;
