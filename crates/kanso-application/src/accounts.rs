@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kanso_domain::accounts::{Account, Email, Password, SettingsChange};
 use kanso_domain::events::EventKind;
 use kanso_domain::sessions::{Session, SessionLimits, SessionOrigin};
+use kanso_domain::sync::Head;
 use kanso_domain::{SessionId, Timestamp, UserId};
 
 mod password;
@@ -355,6 +356,21 @@ impl Accounts {
         // once (ADR 0006).
         let is_open = self.is_open(identity).await?;
         Ok(is_open.then_some(identity))
+    }
+
+    /// Returns the identity of an access token with the newest change of its user, if the token is valid and its
+    /// session is open.
+    pub async fn authenticate_at_head(&self, token: &str) -> Outcome<Option<(Identity, Head)>> {
+        let now = self.ports.clock.now();
+        let Ok(identity) = self.ports.access_tokens.verify(token, now) else {
+            return Ok(None);
+        };
+        let Identity {
+            user_id,
+            session_id,
+        } = identity;
+        let head = self.ports.storage.head_of_session(user_id, session_id, now);
+        Ok(head.await?.map(|head| (identity, head)))
     }
 
     /// Returns true if the session is open.

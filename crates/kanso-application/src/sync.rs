@@ -180,6 +180,21 @@ impl Sync {
         Ok(synced)
     }
 
+    /// Answers a device that pushes nothing and has read up to the newest change `head`, which was read during the
+    /// call; `None` if the storage must be asked.
+    pub async fn poll(&self, caller: Caller, head: Head) -> Option<Synced> {
+        let page = Self::page_at_head(caller.cursor, head)?;
+        if let Some(device) = caller.device {
+            self.devices
+                .record_sighting(caller.user, device, caller.session, caller.cursor)
+                .await;
+        }
+        Some(Synced {
+            outcomes: Vec::new(),
+            page,
+        })
+    }
+
     async fn apply_and_read(
         &self,
         caller: Caller,
@@ -233,6 +248,15 @@ impl Sync {
             }
         }
         Ok(())
+    }
+
+    /// Returns the empty page of a device that has read up to `cursor` and to the newest change `head`; `None` if
+    /// the storage must be asked.
+    ///
+    /// `head` must have been read during the call of the device.
+    pub fn page_at_head(cursor: Option<Cursor>, head: Head) -> Option<Page> {
+        let since = cursor?.since(head).ok()?;
+        since.is_up_to_date(head).then(|| Page::empty(head))
     }
 
     /// Returns the records that changed after `position`, at most `limit` of them.

@@ -5,11 +5,13 @@ use std::fmt;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use kanso_application::ports::storage::{Storage, StorageError};
+use kanso_domain::sync::Head;
+use kanso_domain::{SessionId, Timestamp, UserId};
 use tokio_util::task::TaskTracker;
 
 use crate::pool::Connections;
 use crate::writers::Writers;
-use crate::{OpenError, PostgresOptions, open};
+use crate::{OpenError, PostgresOptions, open, users};
 
 /// The storage ports on one PostgreSQL database, which other nodes may use at the same time.
 pub struct PostgresStorage {
@@ -58,6 +60,18 @@ impl Storage for PostgresStorage {
                 .exists(sql, Vec::new())
                 .map(|row| row.map(drop))
                 .boxed()
+        })
+        .await
+    }
+
+    async fn head_of_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Head>, StorageError> {
+        self.look_up((user, session, now), |connection, (user, session, now)| {
+            users::head_of_session(connection, *user, *session, *now).boxed()
         })
         .await
     }

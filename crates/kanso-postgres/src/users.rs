@@ -3,7 +3,7 @@
 use kanso_application::ports::storage::{Credentials, DayBorder, NewAccount};
 use kanso_domain::accounts::{Account, Email, PasswordHash, Settings, SettingsRecord};
 use kanso_domain::sync::{Digest, Epoch, Floor, Head, OwnQuota, Usage};
-use kanso_domain::{Date, Seq, Timestamp, UserId};
+use kanso_domain::{Date, Seq, SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use crate::columns::{Columns, bind, bound_all, only};
@@ -80,6 +80,23 @@ pub(crate) async fn head(
 ) -> Result<Option<Head>, DatabaseError> {
     let read = |row: &Row| read_head(&mut Columns::of(row), connection.epoch);
     connection.first(HEAD, bind![user], read).await
+}
+
+/// Returns the head of a user with an open session.
+pub(crate) async fn head_of_session(
+    connection: &Connection,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Head>, DatabaseError> {
+    let sql = concat!(
+        "SELECT ",
+        head_columns!(),
+        " FROM users WHERE user_id = $1 AND NOT is_deleted
+              AND (SELECT expires_at > $3 FROM sessions WHERE user_id = $1 AND id = $2)"
+    );
+    let read = |row: &Row| read_head(&mut Columns::of(row), connection.epoch);
+    connection.first(sql, bind![user, session, now], read).await
 }
 
 /// Returns the head positions of those users that exist.

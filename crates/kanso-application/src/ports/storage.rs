@@ -16,7 +16,7 @@ use kanso_domain::sync::{
     Buckets, Changeset, CursorRefusal, Epoch, Head, LoadSet, Loaded, Page, Since,
 };
 use kanso_domain::{
-    Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, Timestamp, UserId, Zone,
+    Date, DayStart, EntryId, HabitId, Quantity, Record, Seq, SessionId, Timestamp, UserId, Zone,
 };
 use uuid::Uuid;
 
@@ -376,6 +376,21 @@ pub trait Storage:
 {
     /// Succeeds if the storage answers.
     async fn ping(&self) -> Result<(), StorageError>;
+
+    /// Returns the newest change of the user if the session exists and has not expired at `now`: the two checks
+    /// of most requests, which a storage may answer in one read.
+    async fn head_of_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Head>, StorageError> {
+        if self.session_is_open(user, session, now).await? {
+            self.head(user).await
+        } else {
+            Ok(None)
+        }
+    }
 
     /// Finishes running calls, writes all data and releases the storage. Later calls return
     /// [`StorageError::Unavailable`]. Closing twice is a no-op.

@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use kanso_application::ports::credentials::Identity;
 use kanso_domain::UserId;
+use kanso_domain::sync::Head;
 
 use crate::edge::count_user;
 use crate::parts::Api;
@@ -26,17 +27,33 @@ impl FromRequestParts<Api> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or(Code::Unauthorized)?;
         // The session is looked up on every request, so a log-out takes effect at once (ADR 0006).
-        let Some(identity) = api.accounts.authenticate(token).await? else {
-            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-            return Err(ApiError::from(Code::Unauthorized)
-                .with_detail(
-                    "the access token is invalid or has expired; refresh it or log in again",
-                )
-                .header(header::WWW_AUTHENTICATE, challenge));
-        };
+        let checked = api.accounts.authenticate(token).await?;
+        let identity = checked.ok_or_else(invalid_token)?;
         count_user(api, parts, identity.user_id).await?;
         Ok(Self::recorded(identity))
     }
+}
+
+/// The identity of a request, with the newest change of its user at the time of the check.
+pub(crate) struct SignedInAt(pub(crate) SignedIn, pub(crate) Head);
+
+impl FromRequestParts<Api> for SignedInAt {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers).ok_or(Code::Unauthorized)?;
+        let checked = api.accounts.authenticate_at_head(token).await?;
+        let (identity, head) = checked.ok_or_else(invalid_token)?;
+        count_user(api, parts, identity.user_id).await?;
+        Ok(Self(SignedIn::recorded(identity), head))
+    }
+}
+
+fn invalid_token() -> ApiError {
+    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    ApiError::from(Code::Unauthorized)
+        .with_detail("the access token is invalid or has expired; refresh it or log in again")
+        .header(header::WWW_AUTHENTICATE, challenge)
 }
 
 impl SignedIn {

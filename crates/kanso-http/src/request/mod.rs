@@ -16,9 +16,9 @@ mod zone;
 pub(crate) use body::{JsonBody, OptionalJsonBody};
 pub(crate) use from_address::{FromAddress, FromClient};
 pub(crate) use idempotency::IdempotencyKey;
-pub(crate) use identity::SignedIn;
 #[cfg(any(test, fuzzing))]
 pub(crate) use identity::bearer;
+pub(crate) use identity::{SignedIn, SignedInAt};
 pub(crate) use instant::{instant_text, parse_seen};
 pub(crate) use is_local::IsLocal;
 pub(crate) use number::number;

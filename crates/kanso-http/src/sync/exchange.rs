@@ -16,7 +16,7 @@ use crate::answer::{as_it_is, json};
 use crate::measure;
 use crate::parts::Api;
 use crate::problem::{ApiError, BODY, Code, SIGNED_IN, problems};
-use crate::request::{JsonBody, SignedIn};
+use crate::request::{JsonBody, SignedInAt};
 
 problems!(ExchangeProblems: SIGNED_IN, BODY, &[
     Code::CursorMalformed, Code::EpochChanged, Code::CursorExpired,
@@ -43,7 +43,7 @@ problems!(ExchangeProblems: SIGNED_IN, BODY, &[
 )]
 pub(super) async fn exchange(
     State(api): State<Api>,
-    signed_in: SignedIn,
+    SignedInAt(signed_in, head): SignedInAt,
     JsonBody(request): JsonBody<PushRequest>,
 ) -> Result<Response, ApiError> {
     let (limit, caller) = (page_limit(request.limit)?, caller(&request, signed_in.0)?);
@@ -66,8 +66,15 @@ pub(super) async fn exchange(
     // position, and a push must not be carried out on an older state.
     long_poll.wait(&api, caller.user, wait_for).await?;
     let sync = api.sync.clone();
+    let is_poll = operations.is_empty() && long_poll.is_immediate();
     let push = Push { operations, seen };
-    let exchange = async move { sync.exchange(caller, limit, push).await };
+    let exchange = async move {
+        // Most devices that push nothing are up to date: the check of the session has shown it.
+        if is_poll && let Some(synced) = sync.poll(caller, head).await {
+            return Ok(Ok(synced));
+        }
+        sync.exchange(caller, limit, push).await
+    };
     // Two results: the outer one is a fault of the server, the inner one a refused cursor.
     let synced = match api.to_completion(exchange).await? {
         Ok(synced) => synced,

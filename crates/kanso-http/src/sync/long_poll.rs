@@ -62,6 +62,11 @@ impl LongPoll {
         })
     }
 
+    /// Returns true if the request does not wait.
+    pub(super) const fn is_immediate(self) -> bool {
+        self.max_wait.is_zero() && self.min_seq.get() == 0
+    }
+
     /// Waits until the change is there, the time is up, or the server begins to shut down.
     ///
     /// # Errors
@@ -74,7 +79,7 @@ impl LongPoll {
         wait_for: WaitFor<'_>,
     ) -> Result<(), ApiError> {
         // The common pull waits for nothing and must not cost a subscription or a read.
-        if self.max_wait.is_zero() && self.min_seq == Seq::ZERO {
+        if self.is_immediate() {
             return Ok(());
         }
         // It subscribes before it reads the head, so no commit between the two is missed.

@@ -285,7 +285,12 @@ async fn open(storage: &dyn Storage, session: Session) -> bool {
 
 async fn is_open(storage: &dyn Storage, number: u128, now: Timestamp) -> bool {
     let open = storage.session_is_open(user(1), session_id(number), now);
-    open.await.unwrap()
+    let open = open.await.unwrap();
+    // The check in one read with the head is the same check.
+    let head = storage.head_of_session(user(1), session_id(number), now);
+    let expected = storage.head(user(1)).await.unwrap().filter(|_| open);
+    assert_eq!(head.await.unwrap(), expected);
+    open
 }
 
 type Refresh = Arc<dyn Fn(Session) -> Refreshed + Send + Sync>;
