@@ -112,8 +112,9 @@ async fn the_roles_of_the_deployment_migrate_and_serve() {
             let (_, place) = url.split_once('@').unwrap();
             format!("postgres://{role}:{role}-password@{place}")
         };
-        let steps = kanso_postgres::migrate(&of("kanso_owner").parse().unwrap());
-        assert!(!steps.await.unwrap().is_empty());
+        let owner = of("kanso_owner").parse().unwrap();
+        let steps = kanso_postgres::migrate(&owner).await.unwrap();
+        assert!(!steps.is_empty());
         let storage = open(&of("kanso_server")).await;
         let user = register(&storage, 1).await;
         make_habit(&storage, user, 1).await.unwrap();

@@ -185,7 +185,7 @@ async fn a_ticket_opens_the_stream_of_its_own_account_only() {
     let ticket = other
         .call(Method::POST, "/sync/stream/ticket")
         .await
-        .expect(200);
+        .expect(201);
     let ticket = ticket["ticket"].as_str().expect("a ticket").to_owned();
     let path = format!("/api/v1/sync/stream?ticket={ticket}");
     let mut stream = app.get(&path).listen().await;
