@@ -19,10 +19,8 @@ const CANARY: &str = "canary of the first account";
 /// Adds every UUID in a value to `ids`.
 fn collect(value: &Value, ids: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) => {
-            if text.len() == 36 && Uuid::try_parse(text).is_ok() {
-                ids.insert(text.clone());
-            }
+        Value::String(text) if text.len() == 36 && Uuid::try_parse(text).is_ok() => {
+            ids.insert(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, ids)),
         Value::Object(members) => members.values().for_each(|member| collect(member, ids)),
