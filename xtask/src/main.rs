@@ -89,7 +89,7 @@ enum Verb {
     },
     /// Check licences, bans, sources and advisories with cargo-deny
     Deny,
-    /// Print the bill of materials of a program, in the form of CycloneDX
+    /// Print the bill of materials of a program, in the form that scanners read
     Sbom(sbom::Arguments),
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask sbom`: the bill of materials of a program, in the form of CycloneDX 1.5.
+//! `cargo xtask sbom`: the bill of materials of a program, in the form of `CycloneDX` 1.5.
 
 use std::collections::{BTreeMap, BTreeSet};
 

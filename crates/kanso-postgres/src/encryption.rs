@@ -23,9 +23,9 @@ pub(crate) enum CertificateCheck {
 /// Trusted certificate authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Roots {
-    /// Those that the machine trusts.
+    /// Authorities that the machine trusts.
     System,
-    /// Those in this file.
+    /// Authorities in this file.
     File(PathBuf),
 }
 

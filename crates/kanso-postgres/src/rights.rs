@@ -27,7 +27,7 @@ const TABLES: [&str; 15] = [
 /// Returns the rights that the role of this connection lacks, such as `INSERT on habits`.
 pub(crate) async fn missing(client: &Client) -> Result<Vec<String>, Error> {
     // `to_regclass` finds a table as the server's statements do, by the search path. A table that is
-    // missing is no matter of rights: the first statement on it fails.
+    // missing lacks no right: the first statement on it fails.
     let sql = "SELECT needed.privilege || ' on ' || needed.name
                FROM (SELECT name, privilege, to_regclass(name) AS relation
                      FROM unnest($1::text[]) AS name,

@@ -230,7 +230,7 @@ fn a_secret_may_stand_in_a_file() {
             Key::DatabaseUrl => "postgres://me:canary@db/kanso?sslmode=require\n",
             _ => "canary-canary-canary-canary-canary\n",
         };
-        fs::write(&path, text).expect("a file");
+        std::fs::write(&path, text).expect("a file");
         let path = path.to_str().expect("UTF-8");
         let resolved = resolve(&[(&variable, path)]).expect("good settings");
         assert!(resolved.warnings.is_empty(), "{:?}", resolved.warnings);

@@ -19,10 +19,8 @@ const CANARY: &str = "canary of the first account";
 /// Adds every UUID in a value to `ids`.
 fn collect(value: &Value, ids: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) => {
-            if text.len() == 36 && Uuid::try_parse(text).is_ok() {
-                ids.insert(text.clone());
-            }
+        Value::String(text) if text.len() == 36 && Uuid::try_parse(text).is_ok() => {
+            ids.insert(text.clone());
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, ids)),
         Value::Object(members) => members.values().for_each(|member| collect(member, ids)),
@@ -185,7 +183,7 @@ async fn a_ticket_opens_the_stream_of_its_own_account_only() {
     let ticket = other
         .call(Method::POST, "/sync/stream/ticket")
         .await
-        .expect(200);
+        .expect(201);
     let ticket = ticket["ticket"].as_str().expect("a ticket").to_owned();
     let path = format!("/api/v1/sync/stream?ticket={ticket}");
     let mut stream = app.get(&path).listen().await;

@@ -24,8 +24,8 @@ fn hidden(email: &str) -> String {
     let body = json!({"email": email, "password": PASSWORD}).to_string();
     let length = body.len();
     format!(
-        "POST /api/v1/auth/register HTTP/1.1\r\n{HOST}Content-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
+        "POST /api/v1/auth/register HTTP/1.1\r\n{HOST}Connection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
 }
 
@@ -36,11 +36,10 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let talk = async {
         // The peer may close before it has read everything.
         let _ = stream.write_all(bytes).await;
-        let _ = stream.shutdown().await;
         let _ = stream.read_to_end(&mut answer).await;
     };
     // A peer that keeps the connection open has said all that it has to say.
-    let _ = timeout(Duration::from_secs(5), talk).await;
+    let _ = timeout(Duration::from_secs(8), talk).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -58,8 +57,9 @@ async fn exists(app: &App, email: &str) -> bool {
     status == 200
 }
 
-/// Sends every probe to the address, behind which the server is.
-async fn no_probe_is_a_second_request(app: &App, address: SocketAddr) {
+/// Sends every probe to the address, behind which the server is. Returns the probes of which a reader took
+/// the hidden bytes for a request.
+async fn second_requests(app: &App, address: SocketAddr) -> Vec<&'static str> {
     // Two requests that are what they seem: the check finds a second request.
     let plain = format!("GET /health/live HTTP/1.1\r\n{HOST}\r\n");
     let email = "pipelined@example.org";
@@ -68,26 +68,41 @@ async fn no_probe_is_a_second_request(app: &App, address: SocketAddr) {
     assert!(exists(app, email).await);
 
     assert!(PROBES.len() >= 30);
-    for (number, Probe { name, bytes }) in PROBES.iter().enumerate() {
-        let email = format!("probe-{number}@example.org");
-        let answer = exchange(address, &bytes(&hidden(&email))).await;
-        let statuses = statuses(&answer);
-        assert!(statuses.len() <= 1, "{name}: {statuses:?}: {answer}");
-        assert!(!exists(app, &email).await, "{name}: {answer}");
+    let email = |number: usize| format!("probe-{number}@example.org");
+    let sent = PROBES
+        .iter()
+        .enumerate()
+        .map(|(number, Probe { bytes, .. })| {
+            let bytes = bytes(&hidden(&email(number)));
+            // At once: a connection that stays open takes as long as the time limit.
+            tokio::spawn(async move { exchange(address, &bytes).await })
+        });
+    let sent: Vec<_> = sent.collect();
+    let mut second = Vec::new();
+    for (number, (Probe { name, .. }, sent)) in PROBES.iter().zip(sent).enumerate() {
+        let answer = sent.await.expect("an exchange");
+        if statuses(&answer).len() > 1 || exists(app, &email(number)).await {
+            second.push(*name);
+        }
     }
+    second
 }
 
 #[tokio::test]
 async fn no_ambiguous_request_hides_another_one_from_the_server() {
     let app = App::start().await;
-    no_probe_is_a_second_request(&app, app.running.address()).await;
+    let second = second_requests(&app, app.running.address()).await;
+    assert_eq!(second, [""; 0]);
 }
 
 #[tokio::test]
 async fn no_ambiguous_request_hides_another_one_from_nginx_or_behind_it() {
     let app = App::start().await;
     let nginx = Nginx::before(app.running.address()).await;
-    no_probe_is_a_second_request(&app, nginx.address()).await;
+    let second = second_requests(&app, nginx.address()).await;
+    // nginx ends a chunk extension at a bare line feed, so for it these are two whole requests. It sends the
+    // server two with a length each, so both read the same.
+    assert_eq!(second, ["a bare line feed in a chunk extension"]);
 }
 
 #[tokio::test]

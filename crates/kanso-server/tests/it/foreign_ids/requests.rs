@@ -86,14 +86,14 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// The required members, and those that hold an id at some depth.
+    /// The required members, those that hold an id at some depth, and the version that an edit is based on.
     fn object(&mut self, schema: &Value) -> Value {
         let required = schema["required"].as_array();
         let is_required =
             |name: &str| required.is_some_and(|names| names.iter().any(|it| it == name));
         let mut members = Map::new();
         for (name, about) in schema["properties"].as_object().into_iter().flatten() {
-            if is_required(name) || holds_id(about) {
+            if is_required(name) || name == "version" || holds_id(about) {
                 members.insert(name.clone(), self.value(name, about));
             }
         }

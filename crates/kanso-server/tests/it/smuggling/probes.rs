@@ -242,7 +242,8 @@ pub(super) const PROBES: &[Probe] = &[
         )
     }),
     probe("line breaks in the path", |hidden| {
-        let encoded: String = hidden.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded: Vec<_> = hidden.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = encoded.concat();
         request(&format!("GET /health/live%0d%0a{encoded} HTTP/1.1"), "", "")
     }),
 ];
