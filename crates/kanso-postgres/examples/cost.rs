@@ -5,6 +5,7 @@
 //! Only the processes of PostgreSQL are counted, so a debug build measures the same.
 
 #![expect(
+    clippy::cast_precision_loss,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a program that prints what it measured, or stops"
@@ -162,7 +163,7 @@ async fn measure<F: AsyncFn(u128)>(
     );
 }
 
-/// What PostgreSQL has used so far.
+/// Use that was made of PostgreSQL so far.
 struct Cost {
     micros: u64,
     pages: u64,

@@ -55,7 +55,7 @@ const IS_A_DATE: usize = 15;
 const TEXTS: usize = 16;
 const LISTS: usize = 22;
 const PROVENANCE: usize = 24;
-// Of the head.
+// In the row of the head.
 const SETTINGS_SEQ: usize = 10;
 
 /// Counts the changes after the position $2 and up to the head $4, without tombstones up to $3.
