@@ -108,7 +108,7 @@ impl ServerFaults {
         Ok(restores)
     }
 
-    /// Takes the database file away from under the running servers. After a while it is put back, or
+    /// Takes the database file away from under the running servers. After a while it is moved back, or
     /// the servers are stopped and a backup is restored: then it returns true.
     async fn swap_file(&self, copies: &mut Vec<u32>) -> anyhow::Result<bool> {
         if copies.is_empty() {
@@ -131,7 +131,7 @@ impl ServerFaults {
         ))
         .await;
         if loss == FileLoss::Moved {
-            self.recorder.happened("the database file is put back");
+            self.recorder.happened("the database file is moved back");
             self.cluster.lose_file(None).await?;
             return Ok(false);
         }

@@ -184,7 +184,7 @@ bugs! {
     /// A push with an operation that cannot be read is refused as a whole.
     // The rule of release 0.1.0: the other operations never leave their device: check 14.
     PushRefusedAsAWhole = "push-refused-as-a-whole",
-    /// Of two equal names among the fields of an operation, the last one wins.
+    /// The last of two equal names among the fields of an operation wins.
     // The rule of release 0.1.0: fields were read as a map: check 14, or 2 by the change itself.
     LastNameWins = "last-name-wins",
     /// A page with a record that this version does not know is not read at all.
@@ -193,7 +193,7 @@ bugs! {
     /// A push that is too large for a proxy is sent again as it is.
     // The rule of release 0.1.0: nothing leaves the device: check 6.
     TooLargeStopsSync = "too-large-stops-sync",
-    /// Every 401 ends the session, whoever answers.
+    /// Every 401 ends the session, also that of a proxy.
     // The rule of release 0.1.0: the log-in page of a network ends a session: check 11.
     StrangerEndsSession = "stranger-ends-session",
     /// An entity tag that a proxy has changed matches nothing.
