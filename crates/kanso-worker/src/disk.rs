@@ -46,7 +46,7 @@ fn report(check: DiskCheck) {
     let (free_bytes, total_bytes) = (space.free_bytes, space.total_bytes);
     match level {
         DiskLevel::Enough => {
-            tracing::info!(free_bytes, total_bytes, "the disk has enough free space")
+            tracing::info!(free_bytes, total_bytes, "the disk has enough free space");
         }
         DiskLevel::Low => tracing::warn!(
             free_bytes,

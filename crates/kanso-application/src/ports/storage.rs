@@ -38,6 +38,10 @@ pub type Decide = Arc<dyn Fn(Loaded) -> Result<Changeset, CursorRefusal> + Send 
 
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost every write is committed, and a box would cost each an allocation"
+)]
 pub enum WriteOutcome {
     /// The changeset is durable.
     Committed(Changeset),
