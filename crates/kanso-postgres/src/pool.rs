@@ -180,9 +180,7 @@ impl Connections {
     fn note(&self, error: Option<&PoolError<DatabaseError>>) {
         let cause = match error {
             None => None,
-            Some(PoolError::Backend(DatabaseError::Driver(error))) => {
-                Some(connection_cause(error))
-            }
+            Some(PoolError::Backend(DatabaseError::Driver(error))) => Some(connection_cause(error)),
             Some(PoolError::Backend(DatabaseError::OldPrimary { .. })) => Some("old primary"),
             // All connections are in use, which is not the database's failure, or the pool is closed.
             Some(PoolError::Timeout(TimeoutType::Wait) | PoolError::Closed) => return,

@@ -103,9 +103,9 @@ impl RecordState {
         let without = |state: &Self| {
             let mut state = state.clone();
             if let Some(members) = state.members.as_object_mut() {
-                unread.iter().for_each(|name| {
+                for name in unread {
                     members.remove(*name);
-                });
+                }
             }
             state
         };

@@ -94,7 +94,7 @@ async fn a_deleted_habit_takes_its_entries() {
     let user = with_entries(&world, &["2026-01-15"]).await;
     let deleted = world
         .habits
-        .delete(user, RetryKey::default(), habit(1), Base::Any);
+        .delete(user, RetryKey::default(), habit(1), Base::Any, false);
     deleted.await.unwrap();
     let entries = &world.entries;
     assert_eq!(entries.get(user, entry(1)).await.unwrap(), None);
@@ -124,7 +124,7 @@ async fn an_entry_is_edited_and_deleted() {
     updated.await.unwrap();
     let stored = entries.get(user, entry(1)).await.unwrap().unwrap();
     assert_eq!(stored.details.notes.as_str(), "late");
-    let deleted = entries.delete(user, RetryKey::default(), entry(1), Base::Any);
+    let deleted = entries.delete(user, RetryKey::default(), entry(1), Base::Any, false);
     deleted.await.unwrap();
     assert_eq!(entries.get(user, entry(1)).await.unwrap(), None);
 }

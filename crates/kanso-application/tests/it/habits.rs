@@ -49,13 +49,13 @@ async fn a_habit_is_edited_and_deleted_by_version() {
     assert_eq!(stored.stamp.updated_at, noon().plus_seconds(60));
 
     let stale = habits
-        .delete(user, RetryKey::default(), habit(1), on(1))
+        .delete(user, RetryKey::default(), habit(1), on(1), false)
         .await
         .unwrap();
     assert!(matches!(stale, OperationOutcome::Conflict(_)), "{stale:?}");
     assert!(is_applied(
         &habits
-            .delete(user, RetryKey::default(), habit(1), on(2))
+            .delete(user, RetryKey::default(), habit(1), on(2), false)
             .await
             .unwrap()
     ));
@@ -91,7 +91,7 @@ async fn an_unknown_habit_is_not_found() {
         titled("Run"),
     );
     assert_eq!(updated.await.unwrap(), expected);
-    let deleted = habits.delete(user, RetryKey::default(), habit(1), Base::Any);
+    let deleted = habits.delete(user, RetryKey::default(), habit(1), Base::Any, false);
     assert_eq!(deleted.await.unwrap(), expected);
     assert_eq!(habits.get(user, habit(1)).await.unwrap(), None);
 }

@@ -122,11 +122,15 @@ async fn damage_that_is_found_later_ends_every_further_call() {
     register(&storage, 401).await;
     storage.close().await.unwrap();
 
-    let mut bytes = fs::read(file(folder.path())).unwrap();
-    let last_pages = bytes.len() - 8 * 4_096;
-    bytes[last_pages..].fill(0xA5);
-    fs::write(file(folder.path()), bytes).unwrap();
-    let storage = SqliteStorage::open(&options).unwrap();
+    let whole = fs::read(file(folder.path())).unwrap();
+    // Not every page is read by the opening itself.
+    let storage = (1..whole.len() / 4_096).rev().find_map(|page| {
+        let mut damaged = whole.clone();
+        damaged[page * 4_096..][..4_096].fill(0xA5);
+        fs::write(file(folder.path()), damaged).unwrap();
+        SqliteStorage::open(&options).ok()
+    });
+    let storage = storage.expect("a page that the opening does not read");
     storage.wait_for_check();
     let refused = storage.ping().await.unwrap_err();
     assert!(matches!(refused, StorageError::Corrupt(_)), "{refused:?}");

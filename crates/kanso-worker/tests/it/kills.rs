@@ -70,7 +70,7 @@ async fn act(world: &World, user: UserId, chance: &mut Chance) {
             if let Some(entry) = entries.await.expect("a list").first() {
                 let deleted = world
                     .entries
-                    .delete(user, RetryKey::default(), entry.id, Base::Any)
+                    .delete(user, RetryKey::default(), entry.id, Base::Any, false)
                     .await;
                 deleted.expect("a deletion");
             }

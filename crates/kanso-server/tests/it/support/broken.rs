@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
+use kanso_application::disk::DiskGuard;
 use kanso_application::ports::admission::{
     AdmissionState, AdmissionStore, Entitlement, Invitation, InvitedRegistration, ListedAccount,
 };
@@ -348,6 +349,7 @@ pub(crate) fn server_on(
         ids,
         feed: Arc::new(LocalFeed::new()),
         credentials,
+        disk: DiskGuard::default(),
         throttle: Arc::new(LocalThrottle::new(clock.clone())),
         tickets: Arc::new(LocalTickets::new(clock)),
         limiter: Arc::new(LocalLimiter::new()),
