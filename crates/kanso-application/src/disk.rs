@@ -13,6 +13,8 @@ use crate::ports::free_space::{DiskSpace, FreeSpace};
 /// Free space that the server leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskReserve {
+    /// 256 MiB, or a twentieth of a file system that is smaller than 5 GiB.
+    Standard,
     /// This number of bytes.
     Bytes(u64),
     /// This share of the file system, in percent.
@@ -20,11 +22,15 @@ pub enum DiskReserve {
 }
 
 impl DiskReserve {
-    /// The reserve of a server without a setting.
-    pub const DEFAULT: Self = Self::Bytes(256 << 20);
+    /// The reserve of a server without a setting: 256 MiB, or a twentieth of a smaller file system. A
+    /// small volume would otherwise count as full although most of it is free.
+    fn standard(total: u64) -> u64 {
+        (256 << 20).min(total / 20)
+    }
 
     fn bytes(self, total: u64) -> u64 {
         match self {
+            Self::Standard => Self::standard(total),
             Self::Bytes(bytes) => bytes,
             // Divided first: the product could exceed the range.
             Self::Percent(percent) => (total / 100).saturating_mul(percent.into()),
@@ -130,7 +136,8 @@ impl DiskGuard {
         }
     }
 
-    /// Looks at the disk and keeps its state; `None` if there is no disk to look at.
+    /// Looks at the disk and keeps its state; `None` if there is no disk to look at, or it does not know
+    /// its size.
     ///
     /// # Errors
     /// The free space cannot be read. The state stays as it is.
@@ -140,6 +147,10 @@ impl DiskGuard {
         };
         let space = disk.space().await?;
         let before = self.level();
+        // Some file systems do not know their size.
+        if space.total_bytes == 0 {
+            return Ok(None);
+        }
         let level = DiskLevel::next(before, space.free_bytes, reserve.bytes(space.total_bytes));
         self.level.store(level as u8, Ordering::Relaxed);
         Ok(Some(DiskCheck {
@@ -171,8 +182,8 @@ mod tests {
             (Low, 225, Enough),
             (Low, 100, Low),
             (Low, 99, Full),
-            (Full, 112, Full),
-            (Full, 113, Low),
+            (Full, 111, Full),
+            (Full, 112, Low),
             (Full, 225, Enough),
         ] {
             assert_eq!(
@@ -191,5 +202,7 @@ mod tests {
         );
         assert_eq!(DiskReserve::Percent(100).bytes(1_000), 1_000);
         assert_eq!(DiskReserve::Bytes(7).bytes(1_000), 7);
+        assert_eq!(DiskReserve::Standard.bytes(1 << 30), (1 << 30) / 20);
+        assert_eq!(DiskReserve::Standard.bytes(1 << 40), 256 << 20);
     }
 }

@@ -8,7 +8,7 @@ use kanso_domain::sync::{LoadSet, erase_texts};
 
 use crate::Outcome;
 use crate::ports::clock::Clock;
-use crate::ports::storage::{Storage, WriteOutcome};
+use crate::ports::storage::{Storage, StorageError, WriteOutcome};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -136,6 +136,7 @@ impl Housekeeping {
     async fn erase_texts(&self, before: Timestamp, now: Timestamp) -> Outcome<u32> {
         let mut erased = 0;
         for found in self.storage.texts_to_erase(before, STEP).await? {
+            let user = found.user;
             let keys = LoadSet {
                 habits: found.habits.clone(),
                 entries: found.entries,
@@ -144,9 +145,16 @@ impl Housekeeping {
             // Decided under the lock: a record may have been revived since it was found.
             let decide =
                 Arc::new(move |loaded| Ok(erase_texts(loaded, &found.habits, before, now)));
-            let written = self.storage.write(found.user, keys, decide).await?;
-            if let WriteOutcome::Committed(changeset) = written {
-                erased += changeset.habits.len() + changeset.entries.len();
+            match self.storage.write(user, keys, decide).await {
+                Ok(WriteOutcome::Committed(changeset)) => {
+                    erased += changeset.habits.len() + changeset.entries.len();
+                }
+                Ok(_) => {}
+                // A record that cannot be read stops neither the other users nor the other purges.
+                Err(StorageError::Corrupt(error)) => {
+                    tracing::error!(%user, error, "texts of tombstones not erased");
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(erased.try_into().unwrap_or(u32::MAX))

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::error::{DatabaseError, connection_cause, one_line};
 use crate::primary::Primary;
-use crate::witness;
+use crate::witness::{self, Witness};
 use crate::{FreshEpoch, PostgresOptions};
 
 /// Settings of every connection.
@@ -60,6 +60,7 @@ pub(crate) type PooledConnection = Object<Histories>;
 pub(crate) struct CurrentClient {
     client: ClientWrapper,
     primary: Arc<Primary>,
+    witness: Witness,
     /// Epoch of the database.
     pub(crate) epoch: Epoch,
 }
@@ -68,7 +69,8 @@ impl CurrentClient {
     /// Returns an error if the process has seen a newer history since the connection was opened. A
     /// transaction checks this before it commits: what an old primary commits is lost.
     pub(crate) fn ensure_newest(&self) -> Result<(), DatabaseError> {
-        if self.primary.newest.is(self.epoch) {
+        let newest = &self.primary.newest;
+        if newest.is(self.epoch) && newest.replaces(&self.witness).is_none() {
             Ok(())
         } else {
             Err(DatabaseError::Replaced)
@@ -109,6 +111,7 @@ impl Manager for Histories {
         Ok(CurrentClient {
             client,
             primary: Arc::clone(&self.primary),
+            witness: opened.witness,
             epoch,
         })
     }

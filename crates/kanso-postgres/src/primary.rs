@@ -1,7 +1,10 @@
 //! Connecting to the primary among the hosts of the URL.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::config::{Config, Host};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -9,6 +12,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::error::{DatabaseError, one_line};
 use crate::newest::NewestHistory;
 use crate::witness::Witness;
+
+/// Maximum wait for one of several hosts. The pool waits 10 seconds for all of them.
+const HOST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The hosts of a URL, and the newest history that was seen behind them.
 pub(crate) struct Primary {
@@ -82,7 +88,21 @@ impl Primary {
         found.ok_or(failure)
     }
 
+    /// Opens a connection to one host. A host that hangs must not keep the others from being asked.
     async fn open(&self, host: &Config) -> Result<Opened, DatabaseError> {
+        if self.hosts.len() == 1 {
+            return self.open_unbounded(host).await;
+        }
+        match timeout(HOST_TIMEOUT, self.open_unbounded(host)).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let problem = format!("{} does not answer", shown(host));
+                Err(DatabaseError::NoConnection(problem))
+            }
+        }
+    }
+
+    async fn open_unbounded(&self, host: &Config) -> Result<Opened, DatabaseError> {
         let (client, connection) = host.connect(self.tls.clone()).await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {

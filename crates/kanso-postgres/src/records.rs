@@ -223,6 +223,8 @@ async fn push_unlocked(
         Ok(changeset) => changeset,
         Err(refusal) => return Ok(Some(WriteOutcome::Refused(refusal))),
     };
+    // Also before a result that was stored earlier is repeated: it may be in a replaced history only.
+    connection.ensure_newest()?;
     if changeset.is_empty() && (changeset.head, changeset.usage) == before {
         return Ok(Some(WriteOutcome::Committed(changeset)));
     }

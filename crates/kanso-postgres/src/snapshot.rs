@@ -42,7 +42,7 @@ async fn read_habits(
         "SELECT ",
         habit_columns!(),
         " FROM habits
-          WHERE user_id = $1 AND ($2::uuid IS NULL OR id > $2) AND deleted_at IS NULL
+          WHERE user_id = $1 AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND deleted_at IS NULL
           ORDER BY id LIMIT $3"
     );
     let read = |row: &_| habits::read(row).map(Record::Habit);
@@ -60,7 +60,7 @@ async fn read_entries(
         "SELECT ",
         entry_columns!(),
         " FROM entries
-          WHERE user_id = $1 AND ($2::uuid IS NULL OR id > $2) AND deleted_at IS NULL
+          WHERE user_id = $1 AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND deleted_at IS NULL
             AND ($4::bigint IS NULL OR local_date >= $4)
             AND ($5::bigint IS NULL OR local_date < $5)
             AND habit_id NOT IN (SELECT id FROM habits

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use rusqlite::{Connection, InterruptHandle};
+use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
 use crate::held_files::HeldFiles;
 use crate::open::{first_problem, open_reader};
@@ -74,9 +74,13 @@ fn check(connection: &Connection, path: PathBuf, files: &HeldFiles) {
     match first_problem(connection) {
         Ok(None) => tracing::info!(path = %path.display(), "database checked, no damage found"),
         Ok(Some(problem)) => files.report_damage(path, problem),
-        Err(error)
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) => {}
-        // The requests find the same fault, and report it.
-        Err(error) => tracing::error!(%error, "database not checked"),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => {}
+            // A page that cannot be read is as lost as one with other content.
+            Some(
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure,
+            ) => files.report_damage(path, error.to_string()),
+            _ => tracing::error!(%error, "database not checked"),
+        },
     }
 }

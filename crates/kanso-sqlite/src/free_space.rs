@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use kanso_application::ports::free_space::{DiskSpace, FreeSpace};
 use kanso_application::ports::storage::StorageError;
 
+use crate::file_lock::real_path;
+
 /// The file system on which a database file is.
 #[derive(Clone, Debug)]
 pub struct DatabaseDisk {
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 impl DatabaseDisk {
     /// Returns the file system of the database at `path`. The file need not exist yet, but its folder.
     pub fn of(path: &Path) -> Self {
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
         Self {
-            folder: folder.unwrap_or(Path::new(".")).to_owned(),
+            path: path.to_owned(),
         }
     }
 }
@@ -26,9 +27,14 @@ impl DatabaseDisk {
 #[async_trait]
 impl FreeSpace for DatabaseDisk {
     async fn space(&self) -> Result<DiskSpace, StorageError> {
-        let folder = self.folder.clone();
+        let path = self.path.clone();
+        let look = move || {
+            // The database may be a symbolic link to another file system.
+            let file = real_path(&path);
+            rustix::fs::statvfs(file.parent().unwrap_or(&file))
+        };
         // A file system behind a network may block.
-        let found = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&folder)).await;
+        let found = tokio::task::spawn_blocking(look).await;
         let failed = |error: io::Error| StorageError::Unavailable(error.into());
         let found = found.map_err(|error| failed(error.into()))?;
         let found = found.map_err(|error| failed(error.into()))?;

@@ -68,11 +68,12 @@ impl PurgeStore for SqliteStorage {
         if erased.is_last {
             self.has_erased.store(true, Ordering::Relaxed);
         }
-        if self.has_erased.load(Ordering::Relaxed) {
+        // Taken first: a write that erases something meanwhile sets it again.
+        if self.has_erased.swap(false, Ordering::Relaxed) {
             // `secure_delete` overwrites the rows in the database. The write-ahead log still has the pages
             // from before. If this fails, the next step tries again, although no account is left.
-            self.writer.run(WriteCost::Erasure, |_| Ok(())).await?;
-            self.has_erased.store(false, Ordering::Relaxed);
+            let emptied = self.writer.run(WriteCost::Erasure, |_| Ok(())).await;
+            emptied.inspect_err(|_| self.has_erased.store(true, Ordering::Relaxed))?;
         }
         Ok(erased.rows)
     }

@@ -213,7 +213,14 @@ impl Client {
                 device_proof,
             })
         };
-        let proof = self.replica()?.device_proof()?;
+        // The proof is of use at the server that gave it, and no business of another one.
+        let bound = self.status()?.account;
+        let is_known = bound.is_some_and(|account| account.server == transport.server());
+        let proof = if is_known {
+            self.replica()?.device_proof()?
+        } else {
+            None
+        };
         let bodies = (with(proof)?, with(None)?);
         read(&post_known(transport, "/api/v1/auth/login", bodies).await?)
     }

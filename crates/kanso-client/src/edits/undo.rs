@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use kanso_domain::{HabitId, Record, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::EditError;
 use crate::client::Client;
@@ -168,7 +168,9 @@ impl Client {
         key: RecordKey,
     ) -> Result<NewOperation, ReplicaError> {
         let base = editor.base_version(key)?;
-        let change = Change::Update(base, Value::Object(Map::new()));
+        // The server erases the texts of an old tombstone. This device still has them.
+        let texts = editor.tombstone_texts(key)?;
+        let change = Change::Update(base, Value::Object(texts));
         let mut operation = self.operation(key, change);
         operation.request.revive = true;
         Ok(operation)

@@ -445,7 +445,11 @@ pub(super) fn bind(
     session: &Session,
 ) -> Result<(), ReplicaError> {
     connection
-        .prepare_cached("UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3")?
+        .prepare_cached(
+            "UPDATE replica SET server_url = ?1, account_id = ?2, email = ?3,
+                                device_proof = iif(server_url IS ?1 AND account_id IS ?2,
+                                                   device_proof, NULL)",
+        )?
         .execute(params![to.server, to.account_id.uuid(), to.email])?;
     write_session(connection, session)
 }
@@ -454,7 +458,7 @@ fn write_session(connection: &Connection, session: &Session) -> Result<(), Repli
     connection
         .prepare_cached(
             "UPDATE replica SET access_token = ?1, access_expires_at = ?2, refresh_token = ?3,
-                                device_proof = ?4",
+                                device_proof = coalesce(?4, device_proof)",
         )?
         .execute(params![
             session.access_token,

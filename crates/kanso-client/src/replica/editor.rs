@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use kanso_domain::accounts::Settings;
 use kanso_domain::entries::Entry;
 use kanso_domain::habits::Habit;
-use kanso_domain::{Date, EntryId, HabitId, Record, Timestamp, Version};
+use kanso_domain::text::Title;
+use kanso_domain::{Date, Entity, EntryId, HabitId, Record, Timestamp, Version};
 use rusqlite::Transaction;
+use serde_json::{Map, Value};
 
 use super::deeds::{self, Deed, RecordChange};
 use super::failures::{self, Failure};
@@ -116,6 +118,27 @@ impl Editor<'_> {
         }
         // Without a delivered state the record was created here, and the server creates it with version 1.
         Ok(version.unwrap_or(Version::FIRST))
+    }
+
+    /// Returns the texts of a tombstone, as it was delivered; empty if the deletion is not delivered yet.
+    pub(crate) fn tombstone_texts(
+        &self,
+        key: RecordKey,
+    ) -> Result<Map<String, Value>, ReplicaError> {
+        let row = mirror::row(&self.transaction, MirrorTable::Base, key)?;
+        let Some(row) = row.filter(|row| !row.is_live) else {
+            return Ok(Map::new());
+        };
+        let is_text = |name: &str| match key.entity {
+            Entity::Habit => ["title", "description", "icon", "unit"].contains(&name),
+            Entity::Entry => name == "notes",
+        };
+        let mut texts = row.members()?;
+        texts.retain(|name, value| {
+            let text = value.as_str().unwrap_or_default();
+            is_text(name) && !text.is_empty() && text != Title::ERASED
+        });
+        Ok(texts)
     }
 
     /// Appends an operation to the outbox and returns the new view of its record.

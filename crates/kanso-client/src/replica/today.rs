@@ -51,7 +51,17 @@ impl Replica {
             let habits = habits.collect();
             return Ok(TodaySnapshot { settings, habits });
         }
-        self.compute(settings, today, is_kept.then_some(&*basis))
+        if is_kept {
+            match self.compute(settings.clone(), today, Some(&basis)) {
+                // Keeping it only saves time. On a full disk, or beside a process that writes for long,
+                // the list is still read.
+                Err(ReplicaError::Storage { source }) => {
+                    tracing::debug!(%source, "status of today not kept");
+                }
+                computed => return computed,
+            }
+        }
+        self.compute(settings, today, None)
     }
 
     /// Computes the status of the habits that have none, and keeps it if there is a `basis`.

@@ -118,8 +118,9 @@ impl Client {
         run.unread_results += answer.unread_results;
         // Without operations the position stays, so that a pull of many pages does not start over.
         let up_to = batch.positions().map_or(after, |(_, last)| last);
-        let pages = CollectedPages::add(run.collected.take(), batch, answer);
-        if pages.may_wait() {
+        let now = self.clock.now();
+        let pages = CollectedPages::add(run.collected.take(), batch, answer, now);
+        if pages.may_wait(now) {
             let pulled = run.report.pulled + pages.records();
             run.collected = Some(pages);
             (run.on_progress)(Progress {

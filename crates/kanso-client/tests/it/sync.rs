@@ -192,3 +192,27 @@ async fn an_edit_between_pages_is_sent_after_they_are_applied() {
     assert!(mine.expect("it was sent").cursor.is_some());
     assert_eq!(titles(&b).len(), 7);
 }
+
+/// The server may have erased the texts of an old tombstone, so a device sends those that it has.
+#[tokio::test]
+async fn a_habit_that_is_brought_back_has_its_texts() {
+    let server = FakeServer::new();
+    let a = signed_in(1, &server).await;
+    let described = HabitMembers {
+        description: Patch::Value("A chapter".to_owned()),
+        ..titled("Read")
+    };
+    let habit = a.create_habit(described).expect("creates");
+    a.sync(&server).await.expect("syncs");
+    a.delete_habit(habit.id).expect("deletes");
+    a.sync(&server).await.expect("syncs");
+    a.revive_habit(habit.id).expect("revives");
+    a.sync(&server).await.expect("syncs");
+    let state = server.state();
+    let mut sent = state.pushes.iter().flat_map(|push| &push.operations);
+    let revival = sent.rfind(|operation| operation.revive);
+    let fields = revival.and_then(|operation| operation.fields.as_ref());
+    let fields = fields.expect("it was sent");
+    assert_eq!(fields["title"], "Read");
+    assert_eq!(fields["description"], "A chapter");
+}

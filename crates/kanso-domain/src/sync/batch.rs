@@ -27,8 +27,7 @@ use OperationOutcome::{Applied, Deferred, Duplicate, Gone, Noop, OverQuota, Purg
 
 /// Carries out `operations` in order on the state `loaded` at the time `now`.
 ///
-/// The earlier edits of the sender count as seen, and the account has no quota; [`decide_push`] takes
-/// both.
+/// The earlier edits of the sender count as seen, and the account has no quota; [`decide_push`] takes both.
 /// Each operation sees the results of the operations before it. A failed operation does not stop
 /// the others, except those of its group. The function is pure: a storage can call it again after a
 /// serialization failure and gets the same changeset.

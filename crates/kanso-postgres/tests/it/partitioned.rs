@@ -10,7 +10,7 @@ const CHANGES: &str = concat!(
     include_str!("../../migrations/V7__usage.sql"),
     include_str!("../../migrations/V8__admission.sql"),
     include_str!("../../migrations/V10__session_origins.sql"),
-    include_str!("../../migrations/V12__push.sql")
+    include_str!("../../migrations/V13__push.sql")
 );
 
 /// Number of partitions of each table.

@@ -241,10 +241,10 @@ pub static SETTINGS: [Setting; 34] = [
     setting(
         Key::DiskReserve,
         ("disk_reserve", "disk-reserve", "KANSO_DISK_RESERVE"),
-        Some("256"),
+        Some("auto"),
         "MEBIBYTES",
         "Free space on the disk of SQLite below which only reads and deletions go on, also as a share \
-         such as `5%`, or `off`",
+         such as `5%`, or `off`; `auto` is 256, or 5% of a file system below 5 GiB",
     ),
     setting(
         Key::SessionIdle,

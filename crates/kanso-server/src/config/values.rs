@@ -104,6 +104,9 @@ pub(crate) fn space_quota(text: &str) -> Result<u64, Problem> {
 
 /// Reads a number of mebibytes, or a share of the disk such as `5%`.
 pub(super) fn disk_reserve(text: &str) -> Result<Option<DiskReserve>, Problem> {
+    if text == "auto" {
+        return Ok(Some(DiskReserve::Standard));
+    }
     if let Some(percent) = text.strip_suffix('%') {
         let percent = percent
             .parse()
@@ -292,7 +295,8 @@ mod tests {
     #[test]
     fn reserve_of_the_disk() {
         assert_eq!(disk_reserve("off"), Ok(None));
-        assert_eq!(disk_reserve("256"), Ok(Some(DiskReserve::DEFAULT)));
+        assert_eq!(disk_reserve("auto"), Ok(Some(DiskReserve::Standard)));
+        assert_eq!(disk_reserve("256"), Ok(Some(DiskReserve::Bytes(256 << 20))));
         assert_eq!(disk_reserve("5%"), Ok(Some(DiskReserve::Percent(5))));
         for bad in ["", "0", "0%", "101%", "-1", "1G", "%", "2.5%"] {
             assert!(disk_reserve(bad).is_err(), "{bad:?}");
