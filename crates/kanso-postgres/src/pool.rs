@@ -101,7 +101,8 @@ impl Manager for Histories {
     // Every new connection checks it, because the address may lead to another server than before: a
     // restored backup or a promoted standby, while this process ran.
     async fn create(&self) -> Result<CurrentClient, DatabaseError> {
-        let opened = self.primary.connect().await?;
+        // Boxed: it is large and rare, and part of the future of every call.
+        let opened = Box::pin(self.primary.connect()).await?;
         let client = ClientWrapper::new(opened.client, opened.task);
         client.batch_execute(SETTINGS).await?;
         let epoch = witness::check(&client, &opened.witness, &*self.fresh).await?;

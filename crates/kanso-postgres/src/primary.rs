@@ -93,13 +93,11 @@ impl Primary {
         if self.hosts.len() == 1 {
             return self.open_unbounded(host).await;
         }
-        match timeout(HOST_TIMEOUT, self.open_unbounded(host)).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let problem = format!("{} does not answer", shown(host));
-                Err(DatabaseError::NoConnection(problem))
-            }
-        }
+        let opened = timeout(HOST_TIMEOUT, self.open_unbounded(host)).await;
+        opened.unwrap_or_else(|_| {
+            let problem = format!("{} does not answer", shown(host));
+            Err(DatabaseError::NoConnection(problem))
+        })
     }
 
     async fn open_unbounded(&self, host: &Config) -> Result<Opened, DatabaseError> {

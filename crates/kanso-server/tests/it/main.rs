@@ -7,7 +7,9 @@ mod accounts;
 mod database_file;
 #[cfg(test)]
 mod deleted_texts;
+#[cfg(test)]
 mod disk_guard;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod errors;
